@@ -355,7 +355,13 @@ impl Broker {
     /// Fails with the policies' reasons unless the principal may.
     fn authorize(&self, who: &Principal, verb: Verb, on: &Resource) -> Result<(), BrokerError> {
         let answer = self.engine().may(who, verb, on);
-        if answer.allowed { Ok(()) } else { Err(BrokerError::NotAllowed(answer.why())) }
+        if answer.allowed {
+            Ok(())
+        } else if answer.is_out_of_sight() {
+            Err(BrokerError::NotFound)
+        } else {
+            Err(BrokerError::NotAllowed(answer.why()))
+        }
     }
 
     /// Writes an event of a person that changes nothing else.

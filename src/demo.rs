@@ -225,7 +225,14 @@ async fn people(
     ];
     for (name, role) in all {
         let password: String = clock.secret().chars().take(16).collect();
-        let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
+        let new = NewPerson {
+            name,
+            role,
+            password: &password,
+            must_change: false,
+            mail: None,
+            teams: &[],
+        };
         operator.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });
     }

@@ -29,6 +29,7 @@ pub mod proposal;
 pub mod public_url;
 pub mod refusal;
 pub mod request;
+pub mod site;
 
 /// All variants of an enum, from the list that strum derives: `N` is its `COUNT`. For constants:
 /// a wrong number does not compile.

@@ -17,15 +17,20 @@ use std::{
     },
 };
 
-use cedar_policy::{Authorizer, Decision as CedarDecision, Entities, Policy, PolicySet, Request};
+use cedar_policy::{
+    Authorizer, Context, Decision as CedarDecision, Entities, Policy, PolicySet, Request,
+};
 use strum::IntoStaticStr;
 
 use crate::domain::{
     action::Catalogue,
+    actor::{Person, Role},
     decision::{Authorization, Decision, Reason, Tally},
     digest::Digest,
     endpoint::EndpointId,
     facts::{PolicyQuestion, Principal, RequestFacts, Resource, Verb},
+    id::PersonId,
+    site::Site,
 };
 
 pub mod cases;
@@ -50,7 +55,7 @@ pub use self::{
     starter::{STARTER, write_starter_policies},
 };
 use self::{
-    entities::{Named, PolicyEntities},
+    entities::{Named, PolicyEntities, Query, sites::SiteAnswers},
     schema::SchemaVersion,
     slices::{PolicyIndex, PolicySlice},
     verdict::Evaluation,
@@ -78,6 +83,8 @@ struct Set {
     catalogue: Catalogue,
     authorizer: Authorizer,
     files: PolicyFiles,
+    /// Which sites people see.
+    sites: SiteAnswers,
     /// How often Cedar was asked.
     evaluations: AtomicU64,
 }
@@ -177,8 +184,16 @@ impl Engine {
              state counts as 0; replace it with the one that `countersign init` writes, and ask \
              `context.claim has confidence` first",
         );
+        let nowhere = Site::new("", &[]);
+        let somebody = |role| Person::new(PersonId::from(uuid::Uuid::nil()), String::new(), role);
+        let blind = !Role::ALL.into_iter().any(|role| self.may_view(&somebody(role), &nowhere));
+        let blind = blind.then_some(
+            "no policy permits `view` of `Countersign::Site` to whoever is in no team, so nobody sees any \
+             request; take `people.read` from the 40_people.cedar that `countersign init` writes",
+        );
+        let schema = schema.into_iter().chain(blind);
         let unread = LACKING.iter().filter(|(fact, _)| lacks(fact)).map(|(_, note)| *note);
-        schema.into_iter().chain(unread).collect()
+        schema.chain(unread).collect()
     }
 
     /// File and id of each policy that ships and that this set lacks: a later version may have
@@ -215,9 +230,24 @@ impl Engine {
         verdict::decide(&self.0, question)
     }
 
-    /// Whether a person or an agent may do something with a request, or with the system.
+    /// Whether a person or an agent may do something with a request, or with the system. A person may
+    /// do nothing with a request of which they may not see every site.
     pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Authorization {
-        authorization(self.0.may(who, verb, on))
+        let answer = authorization(self.0.may(who, verb, on));
+        if answer.allowed && self.hides(who, on) { Authorization::out_of_sight() } else { answer }
+    }
+
+    /// Whether it is a request of which a person may not see every site.
+    fn hides(&self, who: &Principal, on: &Resource) -> bool {
+        let (Principal::Person(person, _), Resource::Request(facts)) = (who, on) else {
+            return false;
+        };
+        !facts.sites.iter().all(|site| self.may_view(person, site))
+    }
+
+    /// Whether a person may see what is at a site. Any error means no.
+    pub fn may_view(&self, person: &Person, site: &Site) -> bool {
+        self.0.sites.may_view(&self.0, person, site)
     }
 
     /// What policy is told of a request, its id apart: [`Engine::may`] answers the same for all that
@@ -284,14 +314,24 @@ impl Set {
             catalogue,
             authorizer: Authorizer::new(),
             files,
+            sites: SiteAnswers::default(),
             evaluations: AtomicU64::new(0),
         })
     }
 
     fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Result<CedarAnswer, EvalError> {
         let (query, context, entities) = self.entities.person_request(who, verb, on)?;
-        let slice = self.index.slice(&query, &entities)?;
-        self.ask(&slice, &self.entities.cedar_request(&query, context)?, &entities)
+        self.evaluate(&query, context, &entities)
+    }
+
+    fn evaluate(
+        &self,
+        query: &Query,
+        context: Context,
+        entities: &Entities,
+    ) -> Result<CedarAnswer, EvalError> {
+        let slice = self.index.slice(query, entities)?;
+        self.ask(&slice, &self.entities.cedar_request(query, context)?, entities)
     }
 
     fn ask(

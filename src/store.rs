@@ -251,7 +251,7 @@ impl Store {
     }
 
     async fn connect(path: &Path) -> Result<Self, StoreError> {
-        let options = Options { path: path.to_owned(), access: Access::Write, wait_max: WAIT_MAX };
+        let options = Options::new(path, Access::Write, WAIT_MAX);
         let counters = Arc::default();
         let writer = Pool::new(options.clone(), (Thread::Own, 1), Arc::clone(&counters));
         migrations::migrate(&writer).await?;

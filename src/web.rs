@@ -143,6 +143,7 @@ fn admin_routes() -> Router<AppState> {
         .route("/people/{name}", get(admin::people::show_one))
         .route("/people/{name}/role", post(admin::people::role))
         .route("/people/{name}/on-call", post(admin::people::on_call))
+        .route("/people/{name}/teams", post(admin::people::teams))
         .route("/people/{name}/mail", post(admin::people::mail))
         .route("/people/{name}/password", post(admin::people::password))
         .route("/people/{name}/sessions", post(admin::people::sessions))

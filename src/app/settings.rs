@@ -47,6 +47,7 @@ fn sign_in(oidc: &OidcConfig) -> SignInSettings {
     let role = |role: &RoleOfGroup| Some((role.group.clone(), role.role.parse().ok()?));
     SignInSettings {
         roles: oidc.roles.iter().filter_map(role).collect(),
+        teams: oidc.teams.iter().map(|one| (one.group.clone(), one.team.clone())).collect(),
         reread_after: Duration::from_secs(u64::from(oidc.reread_minutes) * 60),
         local_people: oidc.local_people.clone(),
     }

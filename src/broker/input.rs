@@ -1,8 +1,14 @@
 //! What is typed, checked: names and reasons, and how a name that does not fit is refused.
 
+use std::collections::BTreeSet;
+
 use super::BrokerError;
 use crate::{
-    domain::{actor::valid_name, printable::is_blank, proposal::InvalidField},
+    domain::{
+        actor::{TEAMS_MAX, valid_name},
+        printable::is_blank,
+        proposal::InvalidField,
+    },
     store::StoreError,
 };
 
@@ -16,6 +22,27 @@ pub(super) fn check_name(name: &str) -> Result<String, InvalidField> {
         problem: format!("`{}` is not allowed", name.chars().take(40).collect::<String>()),
         allowed: "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit".to_owned(),
     })
+}
+
+/// The names of a person's teams.
+pub(super) fn check_teams(names: &[String]) -> Result<BTreeSet<String>, InvalidField> {
+    let refused = |problem: String, allowed: &str| InvalidField {
+        field: "teams".to_owned(),
+        problem,
+        allowed: allowed.to_owned(),
+    };
+    if let Some(name) = names.iter().find(|name| !valid_name(name)) {
+        let shown: String = name.chars().take(40).collect();
+        let allowed =
+            "names of 1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit";
+        return Err(refused(format!("`{shown}` is not allowed"), allowed));
+    }
+    let teams: BTreeSet<_> = names.iter().cloned().collect();
+    if teams.len() > TEAMS_MAX {
+        let problem = format!("{} are too many", teams.len());
+        return Err(refused(problem, &format!("at most {TEAMS_MAX}")));
+    }
+    Ok(teams)
 }
 
 /// A text that must be given: not blank, at most 500 characters.

@@ -155,9 +155,19 @@ impl Broker {
         };
         let now = self.clock().now();
         let mut reader = self.store().reader().await?;
-        let due = &notices::next_deliveries(&mut reader, channel.name(), now).await?;
+        let due = notices::next_deliveries(&mut reader, channel.name(), now).await?;
         let Some(first) = due.first() else { return Ok(DeliveryResult::Nothing) };
-        let address = mail_address(&mut reader, first).await?;
+        let receiver = receiver_now(&mut reader, first).await?;
+        let (due, unseen) = self.part_by_sight(&mut reader, receiver.as_ref(), due).await?;
+        if !unseen.is_empty() {
+            drop(reader);
+            let why = "the person's team does not see it any more".to_owned();
+            self.record_delivery(&unseen, &Err(why), true).await?;
+            return Ok(DeliveryResult::Failed);
+        }
+        let due = &due;
+        let Some(first) = due.first() else { return Ok(DeliveryResult::Nothing) };
+        let address = receiver.and_then(|person| person.mail);
         let alone = due.len() == 1;
         let targets =
             if let (true, NoticeSubject::Request { id, .. }) = (alone, first.noted.notice.about) {
@@ -188,6 +198,24 @@ impl Broker {
         self.measures().message(channel.name(), sent.is_ok());
         self.record_delivery(due, &sent, hopeless).await?;
         Ok(if sent.is_ok() { DeliveryResult::Arrived } else { DeliveryResult::Failed })
+    }
+
+    /// The deliveries that their receiver may see by now, and those that a team does not see any more:
+    /// they may have waited for a day.
+    async fn part_by_sight(
+        &self,
+        read: &mut impl Read,
+        receiver: Option<&Person>,
+        due: Vec<Delivery>,
+    ) -> Result<(Vec<Delivery>, Vec<Delivery>), StoreError> {
+        let Some(person) = receiver else { return Ok((due, Vec::new())) };
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        for delivery in due {
+            let sites = recipients::sites_of(read, &delivery.noted.notice).await?;
+            let part = if self.sees_all_of(person, &sites) { &mut seen } else { &mut unseen };
+            part.push(delivery);
+        }
+        Ok((seen, unseen))
     }
 
     /// Writes down how a message ended, for each notice that it carried.
@@ -293,14 +321,13 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
     }
 }
 
-/// Where a delivery to a person goes, by now.
-async fn mail_address(
+/// The person that a delivery goes to, as they are by now; nobody where they do not count any more.
+async fn receiver_now(
     read: &mut impl Read,
     delivery: &Delivery,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<Person>, StoreError> {
     let Some(person) = delivery.person else { return Ok(None) };
-    let person = accounts::person_by_id(read, person).await?;
-    Ok(person.filter(Person::is_active).and_then(|person| person.mail))
+    Ok(accounts::person_by_id(read, person).await?.filter(Person::is_active))
 }
 
 /// A message that tries whether notices arrive; nothing happened.

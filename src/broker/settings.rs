@@ -55,6 +55,8 @@ pub struct Settings {
 pub struct SignInSettings {
     /// The group at the provider, and the role. The first that somebody has counts.
     pub roles: Vec<(String, Role)>,
+    /// The group at the provider, and the team. Somebody is in the team of each of their groups.
+    pub teams: Vec<(String, String)>,
     /// How often the provider is asked again.
     pub reread_after: Duration,
     /// Who signs in with a password or passkey of this server; everybody kept here where it is none.
@@ -62,9 +64,24 @@ pub struct SignInSettings {
 }
 
 impl SignInSettings {
-    /// The role of somebody with these groups.
+    /// The role of somebody with these groups. Where groups give teams, whoever has none of them has
+    /// none: in no team, they would see everything.
     pub fn role_of(&self, groups: &[String]) -> Option<Role> {
+        if self.teams_of(groups).is_some_and(|teams| teams.is_empty()) {
+            return None;
+        }
         self.roles.iter().find(|(group, _)| groups.contains(group)).map(|(_, role)| *role)
+    }
+
+    /// Whether the groups of the provider say who is in which team.
+    pub fn gives_teams(&self) -> bool {
+        !self.teams.is_empty()
+    }
+
+    /// The teams of somebody with these groups, where the groups say it.
+    pub fn teams_of(&self, groups: &[String]) -> Option<BTreeSet<String>> {
+        let theirs = self.teams.iter().filter(|(group, _)| groups.contains(group));
+        self.gives_teams().then(|| theirs.map(|(_, team)| team.clone()).collect())
     }
 
     /// Whether somebody kept here signs in with a password or passkey of this server.

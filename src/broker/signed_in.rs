@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub mod passkey;
+mod scope;
 pub mod ticket;
 pub mod token;
 

@@ -1,25 +1,24 @@
-//! People and agents, kept from the command line by whoever may read the data.
+//! Agents and, in a file of their own, people: kept from the command line by whoever may read the data.
+
+mod people;
 
 use std::path::Path;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{CliError, files::must_exist, out::Out, password::PasswordFrom};
+pub(super) use self::people::{PersonCommand, person};
+use super::{CliError, files::must_exist, out::Out};
 use crate::{
     broker::{
         BrokerError,
-        admin::{
-            agents::NewAgent,
-            operator::Operator,
-            people::{NewPerson, PersonChange},
-        },
+        admin::{agents::NewAgent, operator::Operator},
     },
     clock::Clock,
     config::Config,
     domain::{
         action::{ActionKind, Catalogue, names},
-        actor::{Actor, Agent, Person, Role},
+        actor::{Actor, Agent},
         proposal::InvalidField,
         public_url::PublicUrl,
     },
@@ -59,71 +58,6 @@ pub(super) enum AgentCommand {
     Revoke {
         /// The agent's name.
         name: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum PersonCommand {
-    /// Add a person; the password must be changed at the first sign-in.
-    Add {
-        /// The name to sign in with.
-        name: String,
-        /// analyst, senior, lead, auditor or admin.
-        #[arg(long)]
-        role: Role,
-        /// Where notices are mailed.
-        #[arg(long, value_name = "ADDRESS")]
-        mail: Option<String>,
-        #[command(flatten)]
-        password: PasswordFrom,
-    },
-    /// List the people.
-    List,
-    /// Give a person another role; the sessions end.
-    Role {
-        /// The person's name.
-        name: String,
-        /// analyst, senior, lead, auditor or admin.
-        role: Role,
-    },
-    /// Put a person on call: a lead on call may break the glass.
-    OnCall {
-        /// The person's name.
-        name: String,
-    },
-    /// Take a person off call.
-    OffCall {
-        /// The person's name.
-        name: String,
-    },
-    /// Set where notices for a person are mailed.
-    Mail {
-        /// The person's name.
-        name: String,
-        /// The address; without it nothing is mailed.
-        address: Option<String>,
-    },
-    /// End all sessions of a person.
-    SessionsEnd {
-        /// The person's name.
-        name: String,
-    },
-    /// Remove the passkeys of somebody who signs in at the identity provider.
-    PasskeysRemove {
-        /// The person's name.
-        name: String,
-    },
-    /// Disable a person for ever: no sign-in, and votes count no longer.
-    Disable {
-        /// The person's name.
-        name: String,
-    },
-    /// Set a person's password; it must be changed at the next sign-in.
-    Password {
-        /// The person's name.
-        name: String,
-        #[command(flatten)]
-        password: PasswordFrom,
     },
 }
 
@@ -261,125 +195,6 @@ async fn list_agents(out: Out, operator: &Operator) -> Result<(), CliError> {
             })
         };
         agents.iter().map(value).collect()
-    })?)
-}
-
-pub(super) async fn person(
-    out: Out,
-    config: &Path,
-    command: PersonCommand,
-) -> Result<(), CliError> {
-    if matches!(command, PersonCommand::List) {
-        return person_command(out, &reader(config).await?, command).await;
-    }
-    with_operator(config, async |operator| person_command(out, operator, command).await).await
-}
-
-async fn person_command(
-    out: Out,
-    operator: &Operator,
-    command: PersonCommand,
-) -> Result<(), CliError> {
-    let me = &Actor::CommandLine;
-    let say = |text: &str, value: Value| -> Result<(), CliError> { Ok(out.say(text, || value)?) };
-    match command {
-        PersonCommand::Add { name, role, mail, password } => {
-            let password = &password.read()?;
-            let mail = mail.as_deref();
-            let new = NewPerson { name: &name, role, password, must_change: true, mail };
-            operator.add_person(me, new).await?;
-            let text = format!("{name} may sign in and must change the password first.");
-            say(&text, json!({ "person": name, "role": role.name(), "mail": mail }))
-        }
-        PersonCommand::List => list_people(out, operator).await,
-        PersonCommand::Role { name, role } => {
-            change(operator, &name, PersonChange::Role(role)).await?;
-            let text = format!("The role of {name} is {role}.");
-            say(&text, json!({ "person": name, "role": role.name() }))
-        }
-        PersonCommand::OnCall { name } => {
-            change(operator, &name, PersonChange::OnCall(true)).await?;
-            let people = operator.people().await?;
-            let lead = people.iter().any(|one| one.name == name && one.role == Role::Lead);
-            let text = format!("{name} is on call. {}", on_call_effect(&name, lead));
-            say(&text, json!({ "person": name, "on_call": true }))
-        }
-        PersonCommand::OffCall { name } => {
-            change(operator, &name, PersonChange::OnCall(false)).await?;
-            say(&format!("{name} is off call."), json!({ "person": name, "on_call": false }))
-        }
-        PersonCommand::Mail { name, address } => {
-            change(operator, &name, PersonChange::Mail(address.clone())).await?;
-            let text = match &address {
-                Some(address) => format!("Notices for {name} are mailed to {address}."),
-                None => format!("Nothing is mailed to {name}."),
-            };
-            say(&text, json!({ "person": name, "mail": address }))
-        }
-        PersonCommand::SessionsEnd { name } => {
-            change(operator, &name, PersonChange::EndSessions).await?;
-            say(&format!("{name} has no session."), json!({ "person": name, "sessions": 0 }))
-        }
-        PersonCommand::PasskeysRemove { name } => {
-            change(operator, &name, PersonChange::RemovePasskeys).await?;
-            say(&format!("{name} has no passkey."), json!({ "person": name, "passkeys": 0 }))
-        }
-        PersonCommand::Disable { name } => {
-            change(operator, &name, PersonChange::Disable).await?;
-            let text = format!("{name} can no longer sign in, and votes no longer count.");
-            say(&text, json!({ "person": name, "disabled": true }))
-        }
-        PersonCommand::Password { name, password } => {
-            let done = operator.reset_password(me, &name, &password.read()?).await;
-            done.map_err(|error| unknown(error, "person", &name))?;
-            let text = format!("{name} must change the password at the next sign-in.");
-            say(&text, json!({ "person": name, "must_change_password": true }))
-        }
-    }
-}
-
-fn on_call_effect(name: &str, lead: bool) -> String {
-    if lead {
-        format!("{name} may break the glass.")
-    } else {
-        format!("It takes effect only while {name} is a lead.")
-    }
-}
-
-async fn change(operator: &Operator, name: &str, change: PersonChange) -> Result<(), CliError> {
-    let done = operator.change_person(&Actor::CommandLine, name, &change).await;
-    done.map_err(|error| unknown(error, "person", name))
-}
-
-async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {
-    let (people, sessions) = (operator.people().await?, operator.sessions().await?);
-    let sessions = |person: &Person| sessions.get(&person.id).copied().unwrap_or(0);
-    let row = |person: &Person| {
-        vec![
-            person.name.clone(),
-            person.role.name().to_owned(),
-            if person.on_call { "yes" } else { "no" }.to_owned(),
-            person.mail.clone().unwrap_or_else(|| "none".to_owned()),
-            sessions(person).to_string(),
-            person.state().to_owned(),
-        ]
-    };
-    let rows: Vec<_> = people.iter().map(row).collect();
-    let head = ["person", "role", "on call", "mail", "sessions", "state"];
-    Ok(out.table(&head, &rows, || {
-        let value = |person: &Person| {
-            json!({
-                "person": person.name,
-                "role": person.role.name(),
-                "on_call": person.on_call,
-                "mail": person.mail,
-                "sessions": sessions(person),
-                "disabled": person.disabled,
-                "suspended": person.suspended,
-                "must_change_password": person.must_change_password,
-            })
-        };
-        people.iter().map(value).collect()
     })?)
 }
 

@@ -62,7 +62,7 @@ async fn first_admin(init: &Init, operator: &Operator, asks: bool) -> Result<(),
     if asks {
         let (password, role) = (init.password.read()?, Role::Admin);
         let (name, password) = (init.admin.as_str(), password.as_str());
-        let admin = NewPerson { name, role, password, must_change: false, mail: None };
+        let admin = NewPerson { name, role, password, must_change: false, mail: None, teams: &[] };
         operator.add_person(&Actor::CommandLine, admin).await?;
     }
     Ok(())

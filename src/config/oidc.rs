@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use serde::Deserialize;
 
 use super::{ConfigError, check::range};
-use crate::domain::actor::{Role, valid_name};
+use crate::domain::actor::{Role, TEAMS_MAX, valid_name};
 
 /// An identity provider, and what its groups mean here.
 #[derive(Debug, Clone, Deserialize)]
@@ -37,6 +37,10 @@ pub struct OidcConfig {
     pub role_claim: String,
     /// Which of them is which role. The first that somebody has counts.
     pub roles: Vec<RoleOfGroup>,
+    /// Which of them is which team. Somebody is in the team of each group that they have; without any
+    /// here admins say who is in which.
+    #[serde(default)]
+    pub teams: Vec<TeamOfGroup>,
     /// How often the provider is asked again, in minutes.
     #[serde(default = "reread_minutes")]
     pub reread_minutes: u32,
@@ -53,6 +57,16 @@ pub struct RoleOfGroup {
     pub group: String,
     /// The role here.
     pub role: String,
+}
+
+/// Which team a group of the provider is here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeamOfGroup {
+    /// The group or role, as the provider writes it.
+    pub group: String,
+    /// The team here.
+    pub team: String,
 }
 
 fn scopes() -> Vec<String> {
@@ -113,12 +127,36 @@ impl OidcConfig {
                 return Err(ConfigError::value("oidc.roles.role", role, allowed));
             }
         }
+        self.check_teams()?;
         let wrong = |name: &&String| !valid_name(name);
         if let Some(name) = self.local_people.iter().flatten().find(wrong) {
             let allowed = "names of people who are kept here";
             return Err(ConfigError::value("oidc.local_people", name, allowed));
         }
         range("oidc.reread_minutes", self.reread_minutes, 1, 720)
+    }
+
+    fn check_teams(&self) -> Result<(), ConfigError> {
+        for (at, TeamOfGroup { group, team }) in self.teams.iter().enumerate() {
+            if group.is_empty() || group.trim() != group {
+                let allowed = "a group's name, without blanks around it";
+                return Err(ConfigError::value("oidc.teams.group", group, allowed));
+            }
+            if !valid_name(team) {
+                let allowed = "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit";
+                return Err(ConfigError::value("oidc.teams.team", team, allowed));
+            }
+            if self.teams.iter().take(at).any(|one| one.group == *group && one.team == *team) {
+                let allowed = "each group and its team once";
+                return Err(ConfigError::value("oidc.teams.group", group, allowed));
+            }
+        }
+        if self.teams.len() > TEAMS_MAX {
+            let number = self.teams.len();
+            let allowed = format!("at most {TEAMS_MAX} of them");
+            return Err(ConfigError::value("oidc.teams", &number, allowed));
+        }
+        Ok(())
     }
 
     pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {

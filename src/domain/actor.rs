@@ -1,6 +1,6 @@
 //! Who does things: people, agents, the system itself.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
@@ -18,6 +18,8 @@ pub mod api_token;
 pub mod quiet_hours;
 pub mod sign_in;
 
+/// How many teams a person can be in.
+pub const TEAMS_MAX: usize = 16;
 /// The shortest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// The longest password, in characters: hashing longer ones costs more than it gives.
@@ -100,9 +102,27 @@ pub struct Person {
     pub on_call: bool,
     /// The address that notifications are mailed to; without one none are.
     pub mail: Option<String>,
+    /// The teams, at most [`TEAMS_MAX`]: policy says what each of them sees. Who is in none is
+    /// restricted by none.
+    pub teams: BTreeSet<String>,
 }
 
 impl Person {
+    /// Somebody new, who may do what the role may.
+    pub const fn new(id: PersonId, name: String, role: Role) -> Self {
+        Self {
+            id,
+            name,
+            role,
+            must_change_password: false,
+            disabled: false,
+            suspended: false,
+            on_call: false,
+            mail: None,
+            teams: BTreeSet::new(),
+        }
+    }
+
     /// Whether the person may sign in, and counts.
     pub const fn is_active(&self) -> bool {
         !self.disabled && !self.suspended

@@ -10,6 +10,9 @@ use super::{Time, actor::Role, digest::Digest, endpoint::EndpointId};
 /// The id of the reason that the broker itself gives when no endpoint is left.
 pub const NOTHING_LEFT: &str = "broker.nothing_left";
 
+/// The id of the reason that the broker itself gives where a person may not see every site of a request.
+pub const OUT_OF_SIGHT: &str = "broker.out_of_sight";
+
 /// How many people approved. A lead counts as a senior too, a senior as an analyst too, so
 /// `people >= analyst >= senior >= lead`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
@@ -268,6 +271,18 @@ pub struct Authorization {
 }
 
 impl Authorization {
+    /// What a person may not see, who else might do that: for them it does not exist.
+    pub fn out_of_sight() -> Self {
+        let why = "it reaches endpoints that are not for your team".to_owned();
+        let reasons = vec![Reason { policy: OUT_OF_SIGHT.to_owned(), why }];
+        Self { allowed: false, reasons, errors: Vec::new() }
+    }
+
+    /// Whether it is about what the person may not see.
+    pub fn is_out_of_sight(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.policy == OUT_OF_SIGHT)
+    }
+
     /// Why not, for the person who asked.
     pub fn why(&self) -> String {
         match (self.errors.first(), self.reasons.as_slice()) {

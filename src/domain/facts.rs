@@ -4,6 +4,8 @@
 pub mod history;
 pub mod protected;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
@@ -16,6 +18,7 @@ use super::{
     endpoint::{EndpointId, Platform},
     id::{PersonId, RequestId},
     proposal::Claim,
+    site::Site,
 };
 use history::AgentHistory;
 
@@ -320,6 +323,9 @@ pub struct Authentication {
 impl Authentication {
     /// The best there is.
     pub const BEST: Self = Self { age_seconds: 0, proof_age_seconds: 0, proof: ActProof::Passkey };
+    /// None, ever: of an agent, a token, and what is asked whoever signed in how.
+    pub const NONE: Self =
+        Self { age_seconds: u64::MAX, proof_age_seconds: u64::MAX, proof: ActProof::None };
 }
 
 /// What came with an act to prove who does it.
@@ -381,4 +387,6 @@ pub struct RequestFacts {
     pub criticality: u8,
     /// How much it still asks of people: low where nobody is asked any more.
     pub tier: Tier,
+    /// Where its endpoints are. Empty where whoever read it was shown nothing but what they may see.
+    pub sites: BTreeSet<Site>,
 }

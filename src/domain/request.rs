@@ -10,7 +10,7 @@ mod undone;
 mod votes;
 mod wait;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::TimeDelta;
 
@@ -34,6 +34,7 @@ use super::{
     id::{AgentId, AttemptId, PersonId, RequestId},
     len_u64,
     proposal::Claim,
+    site::Site,
 };
 
 /// The version of the canonical bytes that [`Request::digest`] is taken over.
@@ -309,7 +310,17 @@ impl Request {
             action: self.action.clone(),
             criticality: self.criticality(),
             tier: if self.state.name() == StateName::Pending { self.tier() } else { Tier::Low },
+            sites: self.sites(),
         }
+    }
+
+    /// Where its endpoints are, those that were left out among them; never empty.
+    pub fn sites(&self) -> BTreeSet<Site> {
+        let taking_part = self.targets.iter().map(|target| &target.endpoint);
+        let all = taking_part.chain(self.skipped.iter().map(|skipped| &skipped.endpoint));
+        let sites: BTreeSet<_> =
+            all.map(|endpoint| Site::new(&self.manager, &endpoint.groups)).collect();
+        if sites.is_empty() { BTreeSet::from([Site::new(&self.manager, &[])]) } else { sites }
     }
 
     /// Where an endpoint stands among those that take part. They are in the order of ids; one that was

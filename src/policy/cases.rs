@@ -2,7 +2,8 @@
 //!
 //! Each case names a stage, with what differs from a plain situation, and the answer:
 //! `{ "name": "...", "decide": { "permanent": true }, "expect": { ... } }`. The fields are those of
-//! `Expected` below, and of `Proposal` (`ask`, `decide`) and `Deed` (`may`) in `cases/form.rs`.
+//! `Expected` below, of `ProposalForm` (`ask`, `decide`) in `cases/form.rs`, and of `PersonActionForm`
+//! (`may`) in `cases/people.rs`.
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use crate::domain::decision::{Authorization, Decision, Reason, Verdict};
 
 mod alert;
 mod form;
+mod people;
 
 /// What one case came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +39,7 @@ struct Case {
     name: String,
     ask: Option<form::ProposalForm>,
     decide: Option<form::ProposalForm>,
-    may: Option<form::PersonActionForm>,
+    may: Option<people::PersonActionForm>,
     expect: Expected,
 }
 

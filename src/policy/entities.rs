@@ -1,6 +1,8 @@
 //! What Cedar is told: entities and contexts, built to fit the schema and checked against it.
 
 pub(super) mod input;
+mod look;
+pub(super) mod sites;
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,16 +12,18 @@ use cedar_policy::{
 };
 
 use self::input::{inputs, record};
+pub use self::look::RequestLook;
 use super::{EvalError, schema::SchemaVersion};
 use crate::domain::{
     action::Catalogue,
     actor::{Agent, Person, Role},
-    decision::{Tally, Tier},
+    decision::Tally,
     facts::{
-        ActProof, Authentication, EndpointFacts, IndexerState, PolicyQuestion, Principal,
-        RequestFacts, Resource, Verb,
+        Authentication, EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts,
+        Resource, Verb,
     },
-    id::{AgentId, PersonId},
+    id::PersonId,
+    site::Site,
 };
 
 /// The schema, and what is there whatever is asked: the actions and the roles.
@@ -34,9 +38,12 @@ pub(super) struct PolicyEntities {
 #[derive(Debug)]
 struct Types {
     role: EntityTypeName,
+    team: EntityTypeName,
     person: EntityTypeName,
     agent: EntityTypeName,
     group: EntityTypeName,
+    manager: EntityTypeName,
+    site: EntityTypeName,
     endpoint: EntityTypeName,
     request: EntityTypeName,
     system: EntityTypeName,
@@ -51,9 +58,12 @@ impl PolicyEntities {
         };
         let types = Types {
             role: named("Role")?,
+            team: named("Team")?,
             person: named("Person")?,
             agent: named("Agent")?,
             group: named("Group")?,
+            manager: named("Manager")?,
+            site: named("Site")?,
             endpoint: named("Endpoint")?,
             request: named("Request")?,
             system: named("System")?,
@@ -82,14 +92,9 @@ impl PolicyEntities {
         verb: Verb,
         on: &Resource,
     ) -> Result<(Query, Context, Entities), EvalError> {
-        let never = Authentication {
-            age_seconds: u64::MAX,
-            proof_age_seconds: u64::MAX,
-            proof: ActProof::None,
-        };
         let (who, given) = match who {
             Principal::Person(person, given) => (self.person(person)?, *given),
-            Principal::Agent(agent) => (self.agent(agent)?, never),
+            Principal::Agent(agent) => (self.agent(agent)?, Authentication::NONE),
         };
         let on = match on {
             Resource::Request(facts) => self.request(facts)?,
@@ -97,6 +102,24 @@ impl PolicyEntities {
                 Entity::new_no_attrs(uid(&self.types.system, "countersign"), HashSet::new())
             }
         };
+        self.asked((who, given), verb, on)
+    }
+
+    /// Somebody looks at what is at a site.
+    pub(super) fn site_request(
+        &self,
+        person: &Person,
+        site: &Site,
+    ) -> Result<(Query, Context, Entities), EvalError> {
+        self.asked((self.person(person)?, Authentication::NONE), Verb::View, self.site(site))
+    }
+
+    fn asked(
+        &self,
+        (who, given): (Entity, Authentication),
+        verb: Verb,
+        on: Entity,
+    ) -> Result<(Query, Context, Entities), EvalError> {
         let proof = Value::new_string(given.proof.name().to_owned());
         let context = Context::from_pairs([
             ("auth_age_seconds".to_owned(), long(given.age_seconds)),
@@ -181,13 +204,22 @@ impl PolicyEntities {
             ("disabled", Value::new_bool(!person.is_active())),
             ("must_change_password", Value::new_bool(person.must_change_password)),
             ("on_call", Value::new_bool(person.on_call)),
+            ("in_team", Value::new_bool(!person.teams.is_empty())),
         ];
         let role = uid(&self.types.role, person.role.name());
-        entity(uid(&self.types.person, &person.id), attributes, HashSet::from([role]))
+        let teams = person.teams.iter().map(|team| uid(&self.types.team, team));
+        entity(uid(&self.types.person, &person.id), attributes, teams.chain([role]).collect())
+    }
+
+    /// What it is called here says nothing: its manager and its groups do.
+    fn site(&self, site: &Site) -> Entity {
+        let groups = site.groups.iter().map(|group| uid(&self.types.group, group));
+        let manager = uid(&self.types.manager, &site.manager);
+        Entity::new_no_attrs(uid(&self.types.site, "site"), groups.chain([manager]).collect())
     }
 
     fn request(&self, facts: &RequestFacts) -> Result<Entity, EvalError> {
-        let RequestLook { agent, owners, barred, action, criticality, tier } =
+        let RequestLook { agent, owners, barred, action, criticality, tier, sites: _ } =
             RequestLook::of(facts);
         let attributes = [
             ("agent", Value::new_entity_uid(uid(&self.types.agent, &agent))),
@@ -207,34 +239,6 @@ impl PolicyEntities {
 
     fn person_value(&self, person: PersonId) -> Value {
         Value::new_entity_uid(uid(&self.types.person, &person))
-    }
-}
-
-/// All that policy is told of a stored request, its id apart. Two that are equal get the same answer,
-/// unless a policy names a request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RequestLook {
-    agent: AgentId,
-    owners: [PersonId; 2],
-    barred: Vec<PersonId>,
-    action: &'static str,
-    criticality: u8,
-    tier: Tier,
-}
-
-impl RequestLook {
-    pub(super) fn of(facts: &RequestFacts) -> Self {
-        let owners = [facts.owner_then, facts.agent.owner];
-        let issuers = [facts.issuer_then, facts.agent.issuer];
-        let barred = owners.into_iter().chain(issuers.into_iter().flatten()).chain(facts.asker);
-        Self {
-            agent: facts.agent.id,
-            owners,
-            barred: barred.collect(),
-            action: facts.action.kind().name(),
-            criticality: facts.criticality,
-            tier: facts.tier,
-        }
     }
 }
 

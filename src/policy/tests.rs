@@ -48,16 +48,8 @@ fn unchecked(policies: &str) -> Engine {
 }
 
 fn person() -> Person {
-    Person {
-        id: "per_00000000000000000000000000000001".parse().unwrap(),
-        name: "somebody".to_owned(),
-        role: Role::Lead,
-        must_change_password: false,
-        disabled: false,
-        suspended: false,
-        on_call: false,
-        mail: None,
-    }
+    let id = "per_00000000000000000000000000000001".parse().unwrap();
+    Person::new(id, "somebody".to_owned(), Role::Lead)
 }
 
 fn question() -> PolicyQuestion {

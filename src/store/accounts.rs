@@ -30,6 +30,7 @@ pub use identity::{
 };
 pub use keep::{
     agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
+    set_teams,
 };
 pub use passkeys::{
     Passkey, add_passkey, passkey_by_credential, passkey_holders, passkeys, remove_passkey,
@@ -70,17 +71,20 @@ pub async fn add_person(
     password_hash: &str,
     now: Time,
 ) -> Result<(), StoreError> {
+    let id = person.id.to_string();
     let done = query(
-        "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at, mail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at, mail,
+             teams)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
     )
-    .bind(person.id.to_string())
+    .bind(&id)
     .bind(&person.name)
     .bind(person.role.name())
     .bind(password_hash)
     .bind(person.must_change_password)
     .bind(now.timestamp_micros())
     .bind(&person.mail)
+    .bind(At { table: "person", id: &id }.to_json(&person.teams)?)
     .execute(tx.connection())
     .await?;
     changed_one(done)
@@ -346,6 +350,7 @@ pub(super) fn person(row: &Row) -> Result<Person, StoreError> {
         suspended: row.maybe_time("suspended_at")?.is_some(),
         on_call: row.flag("on_call")?,
         mail: row.maybe_text("mail")?,
+        teams: row.json("teams")?,
     })
 }
 

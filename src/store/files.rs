@@ -25,6 +25,7 @@ pub(super) mod high_water_mark;
 pub(super) mod lock;
 pub(super) mod migrations;
 pub(super) mod readers;
+pub(super) mod visible;
 
 /// How a database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -150,7 +151,7 @@ impl Store {
         }
         let log = beside(path, "-wal").exists();
         let access = if log { Access::Read } else { Access::ReadImmutable };
-        let options = Options { path: path.to_owned(), access, wait_max: WAIT_MAX };
+        let options = Options::new(path, access, WAIT_MAX);
         let counters = Arc::default();
         let readers = Readers::connect(&options, &counters).await.map_err(|error| {
             if has_log(path) && !beside(path, "-shm").exists() {
@@ -184,9 +185,9 @@ impl Store {
     }
 
     /// All of them, the writer's last.
-    pub(super) fn connections(&self) -> [Pool; 6] {
-        let [one, two, three, four, five] = self.readers.pools();
-        [one, two, three, four, five, self.writer.clone()]
+    pub(super) fn connections(&self) -> [Pool; 7] {
+        let [one, two, three, four, five, six] = self.readers.pools();
+        [one, two, three, four, five, six, self.writer.clone()]
     }
 
     /// Leaves one whole file: what is in the write-ahead log is written into the database. The store

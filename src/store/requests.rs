@@ -37,6 +37,7 @@ pub use active::{
 pub use children::{
     ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting, with_children,
 };
+pub use endpoints::sites::{sites, sites_of_plan, sites_of_request};
 pub use history::{
     agent_events, asks_in_minute, noted_between, open_count, refusals, same_key, same_open_ask,
     unknown_outcomes,

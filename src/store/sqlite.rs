@@ -76,6 +76,16 @@ pub fn query(sql: impl Into<Cow<'static, str>>) -> Query {
     Query { sql: sql.into(), values: Vec::new() }
 }
 
+/// The same statement without `INDEXED BY`, which names an index of a table.
+fn without_hints(sql: &str) -> String {
+    let mut parts = sql.split("INDEXED BY ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |whole, part| {
+        let name = part.find(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+        whole + part.get(name.unwrap_or(part.len())..).unwrap_or_default()
+    })
+}
+
 /// What a statement did.
 #[derive(Debug)]
 struct Done {
@@ -111,7 +121,10 @@ impl Query {
         row.ok_or(Error::Sqlite(rusqlite::Error::QueryReturnedNoRows))
     }
 
-    async fn run(self, connection: &mut Connection, most: usize) -> Result<Done, Error> {
+    async fn run(mut self, connection: &mut Connection, most: usize) -> Result<Done, Error> {
+        if connection.has_views() {
+            self.sql = Cow::Owned(without_hints(&self.sql));
+        }
         connection.run(move |raw| self.step(raw, most)).await
     }
 

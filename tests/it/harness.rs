@@ -7,7 +7,11 @@ use countersign::{
     app::Running,
     broker::{
         Broker, SignedIn,
-        admin::{operator::Operator, people::NewPerson, policies::folder::digest_of},
+        admin::{
+            operator::Operator,
+            people::{NewPerson, PersonChange},
+            policies::folder::digest_of,
+        },
         execution::progress::Progress,
     },
     clock::Clock,
@@ -190,8 +194,22 @@ impl World {
 
     /// Another person with the usual password.
     pub(crate) async fn add_person(&self, name: &str, role: Role) {
-        let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
+        let new = NewPerson {
+            name,
+            role,
+            password: PASSWORD,
+            must_change: false,
+            mail: None,
+            teams: &[],
+        };
         self.operator().add_person(&Actor::CommandLine, new).await.unwrap();
+    }
+
+    /// Puts somebody into teams.
+    pub(crate) async fn put_into_teams(&self, name: &str, teams: &[&str]) {
+        let teams = teams.iter().map(|team| (*team).to_owned()).collect();
+        let change = PersonChange::Teams(teams);
+        self.operator().change_person(&Actor::CommandLine, name, &change).await.unwrap();
     }
 
     /// Another agent that may ask for everything; its token.

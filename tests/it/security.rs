@@ -22,5 +22,6 @@ mod revoked_rights;
 mod sign_in_flood;
 mod spoofing;
 mod storms;
+pub(crate) mod teams;
 mod undo_and_evidence;
 pub(crate) mod web;

@@ -6,4 +6,5 @@ mod group_commit;
 pub(crate) mod migrations;
 mod query_plans;
 mod start;
+mod visible;
 mod whole_file;

@@ -191,6 +191,12 @@ impl Simulator {
         self.change(id, |endpoint| name.clone_into(&mut endpoint.name));
     }
 
+    /// Moves an endpoint to other groups.
+    pub fn set_groups(&self, id: &str, groups: &[&str]) {
+        let groups: Vec<_> = groups.iter().map(|&group| group.to_owned()).collect();
+        self.change(id, |endpoint| endpoint.groups = groups);
+    }
+
     /// Changes an endpoint's connection status.
     pub fn set_status(&self, id: &str, status: Status) {
         self.change(id, |endpoint| endpoint.status = status);

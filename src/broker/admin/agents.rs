@@ -88,7 +88,7 @@ impl Broker {
     ) -> Result<Vec<Time>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
         let now = self.clock().now();
-        Ok(requests::refusals(&mut self.store().reader().await?, agent, (now, None)).await?)
+        Ok(requests::refusals(&mut self.reader_for(who).await?, agent, (now, None)).await?)
     }
 
     /// All agents, by name.

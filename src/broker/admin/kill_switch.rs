@@ -35,11 +35,11 @@ impl Broker {
         reason: &str,
     ) -> Result<(), BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Freeze, &Resource::System)?;
-        if let Extent::Manager(name) = extent
-            && self.manager(name).is_none()
-        {
-            let known: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
-            return Err(unknown_name("manager", name, known.join(", ")).into());
+        if let Extent::Manager(name) = extent {
+            let known = self.manager_names(who).await?;
+            if !known.contains(name) {
+                return Err(unknown_name("manager", name, known.join(", ")).into());
+            }
         }
         self.unchecked().freeze(Authority::Session(who), extent, reason).await
     }

@@ -9,6 +9,7 @@ use crate::{
         actor::{Person, Role},
         facts::{Resource, Verb},
         id::PersonId,
+        proposal::InvalidField,
     },
     store::accounts,
 };
@@ -31,6 +32,8 @@ pub struct NewPerson<'a> {
     pub must_change: bool,
     /// Where notices are mailed; nowhere without it.
     pub mail: Option<&'a str>,
+    /// The teams.
+    pub teams: &'a [String],
 }
 
 /// What is changed about a person.
@@ -42,6 +45,8 @@ pub enum PersonChange {
     OnCall(bool),
     /// Where notices are mailed; nowhere without it.
     Mail(Option<String>),
+    /// The names of the teams: they say what the person sees, at once.
+    Teams(Vec<String>),
     /// All sessions end.
     EndSessions,
     /// The passkeys of somebody who signs in at the identity provider; a reset of the password removes
@@ -58,11 +63,11 @@ impl Broker {
         who: &SignedIn,
         name: &str,
         role: Role,
-        mail: Option<&str>,
+        (mail, teams): (Option<&str>, &[String]),
     ) -> Result<String, BrokerError> {
         let by = self.authorize_admin(who, Verb::ManagePeople)?;
         let password = one_time_secret(self.clock());
-        let new = NewPerson { name, role, password: &password, must_change: true, mail };
+        let new = NewPerson { name, role, password: &password, must_change: true, mail, teams };
         self.unchecked().add_person(by, new).await?;
         Ok(password)
     }
@@ -75,7 +80,25 @@ impl Broker {
         change: &PersonChange,
     ) -> Result<(), BrokerError> {
         let by = self.authorize_admin(who, Verb::ManagePeople)?;
+        if matches!(change, PersonChange::Teams(_)) && self.settings().sign_in.gives_teams() {
+            self.check_teams_are_kept_here(name).await?;
+        }
         self.unchecked().change_person(by, name, change).await
+    }
+
+    /// Refuses to change what the next sign-in would change back.
+    async fn check_teams_are_kept_here(&self, name: &str) -> Result<(), BrokerError> {
+        let person = self.unchecked().person(name).await?;
+        let mut reader = self.store().reader().await?;
+        match accounts::identity(&mut reader, person.id).await? {
+            None => Ok(()),
+            Some(identity) => Err(InvalidField {
+                field: "teams".to_owned(),
+                problem: format!("`{name}` signs in at {}", identity.issuer),
+                allowed: "the teams of their groups there: change those".to_owned(),
+            }
+            .into()),
+        }
     }
 
     /// Gives a person a one-time password, which must be changed at the next sign-in.

@@ -148,6 +148,13 @@ impl Broker {
         if !self.still_a_member(&session, digest).await? {
             return Ok(None);
         }
+        let mut session = session;
+        if session.identity.is_some() {
+            // What the provider said just now may have changed what they see.
+            let again = active_session(&mut self.store().reader().await?, digest, now).await?;
+            let Some(again) = again else { return Ok(None) };
+            session = again;
+        }
         if now - session.seen_at > TimeDelta::seconds(TOUCH_SECONDS) {
             self.store()
                 .write_quietly(|tx| {

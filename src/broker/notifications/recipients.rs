@@ -8,13 +8,14 @@ use crate::{
     domain::{
         actor::Person,
         facts::{ActProof, Authentication, Principal, Resource, Verb},
-        id::{PersonId, RequestId},
+        id::PersonId,
         notice::{Notice, NoticeKind, NoticeSubject},
         request::{Request, StateName},
+        site::Site,
     },
     passkey::RelyingParty,
     store::{
-        Read, accounts,
+        Read, StoreError, accounts,
         requests::{self, plans},
     },
 };
@@ -45,10 +46,6 @@ impl Broker {
                 };
                 people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
             }
-            Some(_) if notice.kind == NoticeKind::Escalated => {
-                let told = |person: &&Person| self.is_told_next(person, notice);
-                people.iter().filter(reachable).filter(told).map(|person| person.id).collect()
-            }
             Some(id) => {
                 let mut about = vec![id];
                 if let NoticeSubject::Plan { id, .. } = notice.about {
@@ -59,11 +56,14 @@ impl Broker {
                 let mut wanted = Vec::new();
                 for id in about {
                     let asked = (people.as_slice(), &holders);
-                    let of = self.recipients_for_request(read, id, notice.kind, asked).await?;
-                    wanted.extend(of);
+                    let request = requests::load(read, id).await?.ok_or(BrokerError::NotFound)?;
+                    wanted
+                        .extend(self.recipients_for_request(read, &request, notice, asked).await?);
                 }
-                let reached = people.iter().filter(reachable).map(|person| person.id);
-                reached.filter(|id| wanted.contains(id)).collect()
+                let sites = sites_of(read, notice).await?;
+                let seen = |person: &&Person| self.sees_all_of(person, &sites);
+                let reached = people.iter().filter(reachable).filter(seen);
+                reached.map(|person| person.id).filter(|id| wanted.contains(id)).collect()
             }
         };
         Ok(chosen)
@@ -73,11 +73,10 @@ impl Broker {
     async fn recipients_for_request(
         &self,
         read: &mut impl Read,
-        id: RequestId,
-        kind: NoticeKind,
+        request: &Request,
+        notice: &Notice,
         (people, holders): (&[Person], &BTreeSet<PersonId>),
     ) -> Result<Vec<PersonId>, BrokerError> {
-        let request = requests::load(read, id).await?.ok_or(BrokerError::NotFound)?;
         let agent =
             accounts::agent_by_id(read, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let voted = |person: PersonId| request.votes.iter().any(|vote| vote.person.id == person);
@@ -86,14 +85,17 @@ impl Broker {
             let may = people.iter().filter(|person| self.may(person, holders, (verb, &resource)));
             may.map(|person| person.id).filter(|person| !voted(*person)).collect()
         };
-        Ok(match kind {
+        Ok(match notice.kind {
+            NoticeKind::Escalated => {
+                let told = people.iter().filter(|person| self.is_told_next(person, notice));
+                told.map(|person| person.id).collect()
+            }
             NoticeKind::Waiting
             | NoticeKind::PlanWaiting
             | NoticeKind::DeadlineNear
             | NoticeKind::GlassBroken => may(Verb::Approve),
             NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => may(Verb::Review),
             NoticeKind::Decided
-            | NoticeKind::Escalated
             | NoticeKind::Doubt
             | NoticeKind::Frozen
             | NoticeKind::ReleaseAsked
@@ -134,5 +136,19 @@ impl Broker {
         let proof = if passkey { ActProof::Passkey } else { ActProof::Password };
         let given = Authentication { proof, ..Authentication::BEST };
         self.engine().may(&Principal::Person(person.clone(), given), verb, on).allowed
+    }
+}
+
+/// Where the endpoints are that a notice tells of: of a plan those of all steps.
+pub(super) async fn sites_of(
+    read: &mut impl Read,
+    notice: &Notice,
+) -> Result<BTreeSet<Site>, StoreError> {
+    match notice.about {
+        NoticeSubject::Request { id, .. } => requests::sites_of_request(read, id).await,
+        NoticeSubject::Plan { id, .. } => requests::sites_of_plan(read, id).await,
+        NoticeSubject::Switch(_) | NoticeSubject::Account(_) | NoticeSubject::Nothing => {
+            Ok(BTreeSet::new())
+        }
     }
 }

@@ -60,7 +60,7 @@ impl Broker {
         after: Option<(RequestId, EndpointId)>,
     ) -> Result<Vec<MissedEndpoint>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         Ok(requests::missed(&mut reader, argument, after, PAGE_ROWS).await?)
     }
 
@@ -73,7 +73,7 @@ impl Broker {
         page: u32,
     ) -> Result<(Vec<ActiveResponse>, bool), BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let (mut reader, now) = (self.reader_for(who).await?, self.clock().now());
         let filter = &with_network(&mut reader, filter, now).await?;
         let window = (page.saturating_mul(PAGE_ROWS), PAGE_ROWS + 1);
         let mut rows = requests::active(&mut reader, filter, window, now).await?;
@@ -91,7 +91,7 @@ impl Broker {
         limit: u32,
     ) -> Result<Vec<ActiveResponse>, BrokerError> {
         self.authorize_token_read(who, Verb::View)?;
-        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let (mut reader, now) = (self.reader_for_token(who).await?, self.clock().now());
         let rows = requests::active_after(&mut reader, after, limit, now).await?;
         Ok(with_requests(&mut reader, rows).await?)
     }

@@ -86,7 +86,7 @@ impl Broker {
         before: Option<u64>,
     ) -> Result<AuditFound, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         let found = resolved(&mut reader, filter, before).await?;
         let mut without = Vec::new();
         let rows = audit::page(&mut reader, &found, before, PAGE_ROWS).await?;
@@ -112,7 +112,10 @@ impl Broker {
     ) -> Result<Option<AuditEntry>, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
         let (all, after) = (AuditFilter::default(), Some(seq.saturating_add(1)));
-        let found = self.unchecked().audit(Authority::Session(who), &all, after, 1).await?;
+        let mut reader = self.reader_for(who).await?;
+        let found = audit::page(&mut reader, &all, after, 1).await?;
+        drop(reader);
+        self.unchecked().note_audit_read(Authority::Session(who), &all, found.len()).await?;
         Ok(found.into_iter().find(|entry| entry.seq == seq))
     }
 
@@ -126,7 +129,7 @@ impl Broker {
         limit: u32,
     ) -> Result<Vec<(AuditEntry, Digest)>, BrokerError> {
         self.authorize_token_read(who, Verb::ViewAudit)?;
-        let found = audit::after(&mut self.store().reader().await?, after, limit).await?;
+        let found = audit::after(&mut self.reader_for_token(who).await?, after, limit).await?;
         let of_program = |(entry, _): &(AuditEntry, Digest)| {
             entry.kind == EventKind::AuditRead.name()
                 && entry.typed_detail().is_ok_and(|detail| {
@@ -161,18 +164,6 @@ async fn resolved(
 }
 
 impl Unchecked {
-    pub(in crate::broker) async fn audit(
-        &self,
-        by: Authority<'_>,
-        filter: &AuditFilter,
-        before: Option<u64>,
-        limit: u32,
-    ) -> Result<Vec<AuditEntry>, BrokerError> {
-        let page = audit::page(&mut self.store().reader().await?, filter, before, limit).await?;
-        self.note_audit_read(by, filter, page.len()).await?;
-        Ok(page)
-    }
-
     async fn note_audit_read(
         &self,
         by: Authority<'_>,

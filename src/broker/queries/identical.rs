@@ -25,13 +25,16 @@ impl Broker {
         of: RequestId,
     ) -> Result<Vec<PendingItem>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let (mut reader, now) = (self.reader_for(who).await?, self.clock().now());
         let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
         let same = PendingFilter { action: Some(like.action.clone()), ..PendingFilter::default() };
         let mut same = requests::pending(&mut reader, (who.id(), now), &same).await?;
         same.sort_by_key(|one| (one.deadline, one.facts.id));
         let (mut alike, mut rights) = (Vec::new(), Rights::new(self, who, Verb::Approve));
         let freezes = system::frozen(&mut reader).await?;
+        drop(reader);
+        // What they meet on their endpoints is shown, whoever asked for it.
+        let mut reader = self.store().reader().await?;
         same.retain(|one| {
             !one.voted
                 && one.term == like.term

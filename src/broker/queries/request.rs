@@ -16,7 +16,7 @@ use crate::{
     broker::{Broker, BrokerError, SignedIn, TokenHolder},
     connector::CorrelationTag,
     domain::{
-        actor::{Agent, api_token::TokenScope},
+        actor::Agent,
         audit::AuditEntry,
         facts::{Principal, Resource, Verb},
         id::{AttemptId, RequestId},
@@ -159,11 +159,19 @@ impl Broker {
     ) -> Result<Vec<RequestSummary>, BrokerError> {
         let mut reader = self.store().reader().await?;
         let mut found = requests::list(&mut reader, filter, limit).await?;
-        let mut holds = self.holds(&mut reader).await?;
-        for summary in &mut found {
+        drop(reader);
+        self.note_holds(&mut found).await?;
+        Ok(found)
+    }
+
+    /// Why approved requests are not being sent, as it is now. What keeps them waiting may be another
+    /// request, of anybody.
+    async fn note_holds(&self, found: &mut [RequestSummary]) -> Result<(), BrokerError> {
+        let mut holds = self.holds(&mut self.store().reader().await?).await?;
+        for summary in found {
             summary.held_because = holds.remove(&summary.id);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// One request, for a person.
@@ -172,7 +180,7 @@ impl Broker {
         who: &SignedIn,
         id: RequestId,
     ) -> Result<RequestView, BrokerError> {
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(&mut reader, request.agent)
             .await?
@@ -228,8 +236,8 @@ impl Broker {
         who: &TokenHolder,
         id: RequestId,
     ) -> Result<ProgramView, BrokerError> {
-        who.ensure_scope(TokenScope::Read)?;
-        let mut reader = self.store().reader().await?;
+        self.authorize_token_read(who, Verb::View)?;
+        let mut reader = self.reader_for_token(who).await?;
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(&mut reader, request.agent)
             .await?

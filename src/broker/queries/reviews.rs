@@ -13,7 +13,7 @@ use crate::{
 impl Broker {
     /// The reviews that are due and that this person may make, the longest due first.
     pub async fn reviews_due(&self, who: &SignedIn) -> Result<Vec<Request>, BrokerError> {
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         let mut due = Vec::new();
         for id in requests::reviews_due(&mut reader).await? {
             let Some(request) = requests::load(&mut reader, id).await? else { continue };

@@ -77,10 +77,13 @@ impl Broker {
         self.authorize_read(who, Verb::ViewAudit)?;
         let mut managers = Vec::new();
         for connector in self.managers() {
+            if !self.sees_manager(who.profile(), connector.name()).await? {
+                continue;
+            }
             let now = self.clock().now();
             let answer = connector.probe(now).await;
             let indexer = connector.probe_indexer(now).await;
-            let mut reader = self.store().reader().await?;
+            let mut reader = self.reader_for(who).await?;
             let mut unseen: Vec<_> =
                 self.look_problems().of(connector.name()).into_iter().collect();
             for wanted in Wanted::ALL {
@@ -98,7 +101,7 @@ impl Broker {
             });
         }
         let audit = self.walked().await;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         Ok(SystemStatus {
             managers,
             channels: self.channel_states(&mut reader).await?,
@@ -129,6 +132,29 @@ impl Broker {
     pub fn outages(&self) -> Vec<String> {
         let now = self.clock().now();
         self.managers().iter().filter_map(|manager| outage(manager, now)).collect()
+    }
+
+    /// The same, of the managers that a person sees something of.
+    pub async fn outages_for(&self, who: &SignedIn) -> Result<Vec<String>, BrokerError> {
+        let (now, mut outages) = (self.clock().now(), Vec::new());
+        for manager in self.managers() {
+            let Some(outage) = outage(manager, now) else { continue };
+            if self.sees_manager(who.profile(), manager.name()).await? {
+                outages.push(outage);
+            }
+        }
+        Ok(outages)
+    }
+
+    /// The names of the managers that a person sees something of.
+    pub async fn manager_names(&self, who: &SignedIn) -> Result<Vec<String>, BrokerError> {
+        let mut names = Vec::new();
+        for manager in self.managers() {
+            if self.sees_manager(who.profile(), manager.name()).await? {
+                names.push(manager.name().to_owned());
+            }
+        }
+        Ok(names)
     }
 
     /// Writes to the high-water mark how far the database has come, and syncs it. Call it at least

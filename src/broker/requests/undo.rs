@@ -151,15 +151,10 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         let who = &caller.principal(self.clock().now());
         let undone = self.load_undoable(&mut reader, who, id).await?;
-        if let Some(open) = open_undo(&mut reader, id).await? {
-            return load(&mut reader, open).await;
+        if let Some(open) = self.open_undo_for(&mut reader, who, id).await? {
+            return Ok(open);
         }
-        let agent = match caller {
-            Caller::Agent(agent) => agent.clone(),
-            Caller::Person(_) => accounts::agent_by_id(&mut reader, undone.agent)
-                .await?
-                .ok_or(BrokerError::NotFound)?,
-        };
+        let agent = asking_agent(&mut reader, caller, &undone).await?;
         let connector = self.manager_now(&mut reader, &undone.manager).await?;
         drop(reader);
         let _place = match caller {
@@ -180,6 +175,8 @@ impl Broker {
         let alert = no_alert(connector, now).await;
         let mut request = self.draft(&agent, &proposal, &inventory, (connector.name(), alert));
         request.undoes = Some(id);
+        // Its endpoints may have gone into other groups meanwhile.
+        self.ensure_in_sight(who, &request)?;
         let same = Canonical::new(1, "undo").text(&id.to_string()).digest();
         let (proposal, ask) = (same, same);
         let draft = &Draft { request, inventory, proposal, ask, idempotency_key: None };
@@ -194,8 +191,8 @@ impl Broker {
                     // The world may have moved while the manager was asked.
                     let active = caller.active(tx, now).await?;
                     let undone = self.load_undoable(tx, &active.principal(now), id).await?;
-                    if let Some(open) = open_undo(tx, id).await? {
-                        return load(tx, open).await;
+                    if let Some(open) = self.open_undo_for(tx, &active.principal(now), id).await? {
+                        return Ok(open);
                     }
                     ensure_covers(&draft.request, &undone)?;
                     let mut draft = draft.clone();
@@ -223,6 +220,29 @@ impl Broker {
             self.end_children(tx, undone, now, cancel).await?;
         }
         Ok(undo)
+    }
+
+    /// The open request that takes this one back already, where it may be seen.
+    async fn open_undo_for(
+        &self,
+        read: &mut impl Read,
+        who: &Principal,
+        id: RequestId,
+    ) -> Result<Option<Request>, BrokerError> {
+        let Some(open) = open_undo(read, id).await? else { return Ok(None) };
+        let open = load(read, open).await?;
+        self.ensure_in_sight(who, &open)?;
+        Ok(Some(open))
+    }
+
+    /// Refuses an undo that the person may not see.
+    fn ensure_in_sight(&self, who: &Principal, undo: &Request) -> Result<(), BrokerError> {
+        let Principal::Person(person, _) = who else { return Ok(()) };
+        if self.sees_all_of(person, &undo.sites()) {
+            return Ok(());
+        }
+        let why = "its endpoints are in groups by now that are not for your team".to_owned();
+        Err(BrokerError::NotAllowed(why))
     }
 
     fn may_undo(&self, who: &Principal, undone: &Request, agent: &Agent) -> Authorization {
@@ -301,6 +321,20 @@ fn proposed(undone: &Request, action: Action, reason: String) -> Proposal {
 
 fn nothing_to_undo(why: &str) -> Refusal {
     Refusal::NothingToUndo { why: why.to_owned() }
+}
+
+/// The agent that asks: the caller, or the one whose request a person takes back.
+async fn asking_agent(
+    read: &mut impl Read,
+    caller: Caller<'_>,
+    undone: &Request,
+) -> Result<Agent, BrokerError> {
+    match caller {
+        Caller::Agent(agent) => Ok(agent.clone()),
+        Caller::Person(_) => {
+            accounts::agent_by_id(read, undone.agent).await?.ok_or(BrokerError::NotFound)
+        }
+    }
 }
 
 /// Fails where a child was sent since the manager was asked: an undo takes all of it back.

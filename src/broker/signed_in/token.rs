@@ -15,7 +15,7 @@ use crate::{
         },
         audit::{AuditDetail, AuditEvent, detail::api_token::RefusedApiTokenFacts},
         digest::Digest,
-        facts::{ActProof, Authentication, Principal},
+        facts::{Authentication, Principal},
         id::ApiTokenId,
     },
     store::{
@@ -59,12 +59,14 @@ impl TokenHolder {
         if self.has_scope(scope) { Ok(()) } else { Err(BrokerError::ScopeMissing(scope)) }
     }
 
+    /// The person whose eyes it reads with.
+    pub(in crate::broker) const fn owner(&self) -> &Person {
+        &self.owner
+    }
+
     /// What policy is told: its owner, who proved nothing for this act, ever.
     pub(in crate::broker) fn principal(&self) -> Principal {
-        let age = u64::MAX;
-        let given =
-            Authentication { age_seconds: age, proof_age_seconds: age, proof: ActProof::None };
-        Principal::Person(self.owner.clone(), given)
+        Principal::Person(self.owner.clone(), Authentication::NONE)
     }
 
     /// What the audit keeps of the token.

@@ -22,7 +22,7 @@ pub mod wait;
 use accounts::{
     DisabledPersonFacts, IdentityFacts, LiftedFacts, MailFacts, NewAgentFacts, NewPersonFacts,
     NoFacts, OnCallFacts, QuietHoursFacts, RefusedSignInFacts, RoleFacts, ScopesFacts,
-    SessionsFacts, SignInFacts, TokenFacts,
+    SessionsFacts, SignInFacts, TeamsFacts, TokenFacts,
 };
 use api_token::{ApiTokenFacts, NewApiTokenFacts, RefusedApiTokenFacts};
 use dispatch::{
@@ -117,6 +117,7 @@ details! {
     PersonLinked(IdentityFacts),
     RoleChanged(RoleFacts),
     OnCallChanged(OnCallFacts),
+    TeamsChanged(TeamsFacts),
     MailChanged(MailFacts),
     QuietHoursChanged(QuietHoursFacts),
     SessionsEnded(SessionsFacts),

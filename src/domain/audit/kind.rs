@@ -145,6 +145,9 @@ pub enum EventKind {
     /// A person's mail address for notifications was changed.
     #[strum(serialize = "person.mail_changed")]
     MailChanged,
+    /// A person was put into other teams, which see something else.
+    #[strum(serialize = "person.teams_changed")]
+    TeamsChanged,
     /// A person said when notifications that can wait are not mailed to them.
     #[strum(serialize = "person.quiet_hours_changed")]
     QuietHoursChanged,

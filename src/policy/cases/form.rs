@@ -1,6 +1,5 @@
 //! What a case may say. Whatever it leaves out is as in a plain situation: a block of ten minutes
-//! on one unimportant endpoint, for a fresh alert that the broker found; or an analyst who gave the
-//! password half a minute ago and has nothing to do with the agent.
+//! on one unimportant endpoint, for a fresh alert that the broker found.
 
 use serde::Deserialize;
 
@@ -8,17 +7,17 @@ use super::alert::{AlertForm, endpoint_id};
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Catalogue, Term, names},
-    actor::{Agent, Person, Role},
-    decision::{Tally, Tier},
+    actor::Agent,
+    decision::Tally,
     endpoint::Platform,
-    facts::{
-        ActProof, Authentication, EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource,
-        TargetFacts, Verb, history::AgentHistory,
-    },
-    id::PersonId,
+    facts::{EndpointFacts, PolicyQuestion, TargetFacts, history::AgentHistory},
     len_u64,
     proposal::Claim,
 };
+
+/// The numbers of the people who own the agent and issued its token.
+pub(super) const OWNER: u8 = 2;
+pub(super) const ISSUER: u8 = 4;
 
 /// What an agent asks for, and what the broker knows about it.
 #[derive(Debug, Deserialize)]
@@ -199,176 +198,12 @@ impl EndpointForm {
     }
 }
 
-/// What a person or an agent does, and what policy should answer.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PersonActionForm {
-    verb: String,
-    #[serde(default)]
-    by: AgentCaseForm,
-    /// What the request is about, where the verb is about a request.
-    #[serde(default)]
-    action: Option<String>,
-    #[serde(default = "lowest")]
-    criticality: u8,
-    /// How much it asks of people: low, medium, high.
-    #[serde(default = "low")]
-    tier: String,
-}
-
-fn low() -> String {
-    Tier::Low.name().to_owned()
-}
-
-const fn lowest() -> u8 {
-    1
-}
-
-/// Who does it.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct AgentCaseForm {
-    who: Who,
-    role: String,
-    auth_age_seconds: u64,
-    /// As old as the password where the case does not say.
-    proof_age_seconds: Option<u64>,
-    proof: String,
-    must_change_password: bool,
-    disabled: bool,
-    on_call: bool,
-}
-
-impl Default for AgentCaseForm {
-    fn default() -> Self {
-        Self {
-            who: Who::Anybody,
-            role: Role::Analyst.name().to_owned(),
-            auth_age_seconds: 30,
-            proof_age_seconds: None,
-            proof: ActProof::None.name().to_owned(),
-            must_change_password: false,
-            disabled: false,
-            on_call: false,
-        }
-    }
-}
-
-/// How the one who acts is related to the request.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Who {
-    Anybody,
-    Owner,
-    FormerOwner,
-    Issuer,
-    FormerIssuer,
-    Asker,
-    Agent,
-    OtherAgent,
-}
-
-impl Who {
-    fn person(self) -> Result<PersonId, String> {
-        match self {
-            Self::Anybody => id("per", 1),
-            Self::Owner => id("per", 2),
-            Self::FormerOwner => id("per", 3),
-            Self::Issuer => id("per", 4),
-            Self::FormerIssuer => id("per", 5),
-            Self::Asker => id("per", 6),
-            Self::Agent | Self::OtherAgent => Err("an agent is not a person".to_owned()),
-        }
-    }
-}
-
-impl PersonActionForm {
-    pub(super) fn parts(
-        &self,
-        catalogue: &Catalogue,
-    ) -> Result<(Principal, Verb, Resource), String> {
-        let verb = Verb::parse(&self.verb).ok_or_else(|| {
-            let known = Verb::ALL.map(Verb::name).join(", ");
-            format!("`{}` is not a verb; allowed: {known}", self.verb)
-        })?;
-        let on = match verb {
-            Verb::Approve
-            | Verb::Reject
-            | Verb::Retract
-            | Verb::Cancel
-            | Verb::Undo
-            | Verb::Resolve
-            | Verb::Comment
-            | Verb::BreakGlass
-            | Verb::Review
-            | Verb::View => Resource::Request(self.request(catalogue)?),
-            Verb::ViewAudit
-            | Verb::ActivatePolicy
-            | Verb::Freeze
-            | Verb::Unfreeze
-            | Verb::ManagePeople
-            | Verb::ManageAgents => Resource::System,
-        };
-        Ok((self.by.principal()?, verb, on))
-    }
-
-    fn request(&self, catalogue: &Catalogue) -> Result<RequestFacts, String> {
-        let kind = match &self.action {
-            Some(name) => name,
-            None => usual_action(),
-        };
-        Ok(RequestFacts {
-            id: id("req", 1)?,
-            agent: agent(false)?,
-            owner_then: Who::FormerOwner.person()?,
-            issuer_then: Some(Who::FormerIssuer.person()?),
-            asker: Some(Who::Asker.person()?),
-            action: action(catalogue, kind, None)?,
-            criticality: self.criticality,
-            tier: Tier::parse(&self.tier)
-                .ok_or_else(|| format!("tier {:?}: allowed are low, medium, high", self.tier))?,
-        })
-    }
-}
-
-impl AgentCaseForm {
-    fn principal(&self) -> Result<Principal, String> {
-        let person = match self.who {
-            Who::Agent => return Ok(Principal::Agent(agent(false)?)),
-            Who::OtherAgent => {
-                return Ok(Principal::Agent(Agent { id: id("agt", 2)?, ..agent(false)? }));
-            }
-            Who::Anybody
-            | Who::Owner
-            | Who::FormerOwner
-            | Who::Issuer
-            | Who::FormerIssuer
-            | Who::Asker => Person {
-                id: self.who.person()?,
-                name: "somebody".to_owned(),
-                role: self.role.parse()?,
-                must_change_password: self.must_change_password,
-                disabled: self.disabled,
-                suspended: false,
-                on_call: self.on_call,
-                mail: None,
-            },
-        };
-        let proof = self.proof.parse().map_err(|_unknown| {
-            format!("proof {:?}: allowed are none, password, passkey, provider", self.proof)
-        })?;
-        let proof_age_seconds = self.proof_age_seconds.unwrap_or(self.auth_age_seconds);
-        let given = Authentication { age_seconds: self.auth_age_seconds, proof_age_seconds, proof };
-        Ok(Principal::Person(person, given))
-    }
-}
-
-fn agent(revoked: bool) -> Result<Agent, String> {
+pub(super) fn agent(revoked: bool) -> Result<Agent, String> {
     Ok(Agent {
         id: id("agt", 1)?,
         name: "responder".to_owned(),
-        owner: Who::Owner.person()?,
-        issuer: Some(Who::Issuer.person()?),
+        owner: id("per", OWNER)?,
+        issuer: Some(id("per", ISSUER)?),
         revoked,
         scopes: Catalogue::built_in().responses().to_vec(),
         issued_at: Time::UNIX_EPOCH,
@@ -376,11 +211,15 @@ fn agent(revoked: bool) -> Result<Agent, String> {
 }
 
 /// What is asked for where a case does not say: the first of the catalogue.
-fn usual_action() -> &'static str {
+pub(super) fn usual_action() -> &'static str {
     Catalogue::built_in().responses().first().map_or("", |kind| kind.name())
 }
 
-fn action(catalogue: &Catalogue, kind: &str, target: Option<&str>) -> Result<Action, String> {
+pub(super) fn action(
+    catalogue: &Catalogue,
+    kind: &str,
+    target: Option<&str>,
+) -> Result<Action, String> {
     let known = || names(catalogue.all());
     let kind = catalogue
         .get(kind)
@@ -392,7 +231,7 @@ fn action(catalogue: &Catalogue, kind: &str, target: Option<&str>) -> Result<Act
     }
 }
 
-fn id<T: std::str::FromStr<Err = crate::domain::id::NotAnId>>(
+pub(super) fn id<T: std::str::FromStr<Err = crate::domain::id::NotAnId>>(
     kind: &str,
     number: u8,
 ) -> Result<T, String> {

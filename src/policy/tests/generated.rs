@@ -1,6 +1,9 @@
 //! Sets and questions made up by chance, always the same chance, held against the oracle.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use super::{super::cases, oracle, person, question};
 use crate::{
@@ -204,6 +207,7 @@ fn every_right_is_as_the_whole_set_says() {
         action: question().action,
         criticality: 1,
         tier: Tier::Low,
+        sites: BTreeSet::new(),
     };
     let mut people: Vec<_> = Role::ALL
         .iter()

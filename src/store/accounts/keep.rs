@@ -1,6 +1,6 @@
 //! What an admin changes about people and agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{agent, changed_one};
 use crate::{
@@ -33,6 +33,21 @@ pub async fn set_on_call(tx: &mut Tx<'_>, id: PersonId, on_call: bool) -> Result
     let done = query("UPDATE person SET on_call = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(on_call)
+        .execute(tx.connection())
+        .await?;
+    changed_one(done)
+}
+
+/// Puts a person into teams, and takes the person out of others. The sessions stay.
+pub async fn set_teams(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    teams: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let text = id.to_string();
+    let done = query("UPDATE person SET teams = $2 WHERE id = $1")
+        .bind(&text)
+        .bind(At { table: "person", id: &text }.to_json(teams)?)
         .execute(tx.connection())
         .await?;
     changed_one(done)

@@ -54,11 +54,11 @@ impl Store {
 #[derive(Debug)]
 pub(in crate::store) struct ServerLock {
     file: Option<File>,
-    connections: [Pool; 6],
+    connections: [Pool; 7],
 }
 
 impl ServerLock {
-    pub(in crate::store) const fn new(file: File, connections: [Pool; 6]) -> Self {
+    pub(in crate::store) const fn new(file: File, connections: [Pool; 7]) -> Self {
         Self { file: Some(file), connections }
     }
 }

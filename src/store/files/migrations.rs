@@ -177,6 +177,7 @@ const FILES: &[Migration] = &[
         include_str!("../../../migrations/20261130155000_api_tokens.sql"),
     ),
     (20_261_130_160_000, "feeds", include_str!("../../../migrations/20261130160000_feeds.sql")),
+    (20_261_130_200_000, "teams", include_str!("../../../migrations/20261130200000_teams.sql")),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

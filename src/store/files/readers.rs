@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::visible::views;
 use crate::store::{
     Reader, Store, StoreError,
     sqlite::{
@@ -43,6 +44,8 @@ pub(in crate::store) struct Readers {
     agents: Pool,
     worker: Pool,
     pages: Pool,
+    /// For the pages of people who do not see everything.
+    pub(super) visible: Pool,
     feeds: Pool,
     /// For the walk along the audit.
     walk: Pool,
@@ -55,6 +58,7 @@ impl Readers {
         counters: &Arc<Counters>,
     ) -> Result<Self, sqlite::Error> {
         let pool = |thread, most| Pool::new(options.clone(), (thread, most), Arc::clone(counters));
+        let visible = Options { temporary: views(), ..options.clone() };
         let agents = pool(Thread::Own, READERS_MAX);
         drop(agents.acquire().await?);
         Ok(Self {
@@ -63,14 +67,16 @@ impl Readers {
             agents,
             worker: pool(Thread::Own, WORKER_READERS_MAX),
             pages: pool(Thread::Blocking, PAGE_READERS_MAX),
+            visible: Pool::new(visible, (Thread::Blocking, PAGE_READERS_MAX), Arc::clone(counters)),
             feeds: pool(Thread::Blocking, FEED_READERS_MAX),
             walk: pool(Thread::Blocking, 1),
         })
     }
 
     /// All of them.
-    pub(in crate::store) fn pools(&self) -> [Pool; 5] {
-        [&self.agents, &self.worker, &self.pages, &self.feeds, &self.walk].map(Clone::clone)
+    pub(in crate::store) fn pools(&self) -> [Pool; 6] {
+        let Self { agents, worker, pages, visible, feeds, walk, .. } = self;
+        [agents, worker, pages, visible, feeds, walk].map(Clone::clone)
     }
 }
 
@@ -109,7 +115,11 @@ impl Store {
 
     /// A connection for reading. What it reads may be a moment old.
     pub async fn reader(&self) -> Result<Reader, StoreError> {
-        let mut reader = self.readers.used.acquire().await?;
+        self.lend(&self.readers.used).await
+    }
+
+    pub(super) async fn lend(&self, from: &Pool) -> Result<Reader, StoreError> {
+        let mut reader = from.acquire().await?;
         let end = self.readers.read_max.map(|read_max| Instant::now() + read_max);
         let over = end.map(|end| move || Instant::now() >= end);
         reader.raw()?.progress_handler(DEADLINE_STEPS, over).map_err(sqlite::Error::from)?;

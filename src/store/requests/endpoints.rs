@@ -1,5 +1,7 @@
 //! The endpoints of a request, written by one statement however many they are, and the calls to them.
 
+pub(super) mod sites;
+
 use std::collections::HashMap;
 
 use serde_json::json;
@@ -50,7 +52,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, request: &Request) -> Result<(), Sto
     .bind(at.to_json(&rows)?)
     .execute(tx.connection())
     .await?;
-    Ok(())
+    sites::insert(tx, request).await
 }
 
 /// Writes what changed on the endpoints that take part.

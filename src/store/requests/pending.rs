@@ -1,7 +1,7 @@
 //! What waits for people, with no more than policy and the inbox must know to say for whom, in which
 //! order, and whether a filter finds it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::load::{action_alone, term};
 use crate::{
@@ -241,5 +241,7 @@ fn facts(row: Columns<'_>, agent: Agent) -> Result<RequestFacts, StoreError> {
         criticality: row.maybe_number("criticality")?.unwrap_or(5),
         // One that an earlier version took has none.
         tier: row.maybe_text("tier")?.and_then(|tier| Tier::parse(&tier)).unwrap_or(Tier::High),
+        // The reader shows nothing but what the person may see.
+        sites: BTreeSet::new(),
     })
 }

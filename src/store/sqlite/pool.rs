@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -30,6 +30,8 @@ pub(in crate::store) struct Options {
     pub(in crate::store) access: Access,
     /// How long a statement waits for another process, and how long one waits for a connection.
     pub(in crate::store) wait_max: Duration,
+    /// Statements that make what only the connection has, such as views that stand for tables.
+    pub(in crate::store) temporary: String,
 }
 
 /// What the connections may do.
@@ -204,6 +206,11 @@ impl Connection {
         self.note(done)
     }
 
+    /// Whether views stand for tables: they have no indexes of their own.
+    pub(super) fn has_views(&self) -> bool {
+        !self.pool.0.options.temporary.is_empty()
+    }
+
     fn note<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, Error> {
         let Shared { counters, options, .. } = &*self.pool.0;
         counters.statements.fetch_add(1, Ordering::Relaxed);
@@ -249,6 +256,11 @@ impl Drop for Connection {
 }
 
 impl Options {
+    /// A file, opened so; whoever waits gives up after this.
+    pub(in crate::store) fn new(path: &Path, access: Access, wait_max: Duration) -> Self {
+        Self { path: path.to_owned(), access, wait_max, temporary: String::new() }
+    }
+
     fn open(&self, counters: Arc<Counters>) -> rusqlite::Result<rusqlite::Connection> {
         let common = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let raw = match self.access {
@@ -276,9 +288,14 @@ impl Options {
                 "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
                  PRAGMA wal_autocheckpoint = 4000"
             }
+            // Then the file alone is read only.
+            Access::Read if !self.temporary.is_empty() => &self.temporary,
             Access::Read | Access::ReadImmutable => "PRAGMA query_only = ON",
         };
         raw.execute_batch(pragmas)?;
+        if self.access != Access::Write {
+            return Ok(raw);
+        }
         raw.commit_hook(Some(move || {
             counters.commits.fetch_add(1, Ordering::Relaxed);
             // It goes on.

@@ -230,6 +230,7 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
                 "took a person off call".into()
             }
         }
+        AuditDetail::TeamsChanged(facts) => sign_in::teams_changed(&facts).into(),
         AuditDetail::MailChanged(_) => "changed a person's address for notifications".into(),
         AuditDetail::QuietHoursChanged(_) => "changed their quiet hours".into(),
         AuditDetail::SessionsEnded(_) => "ended a person's sessions".into(),

@@ -1,7 +1,9 @@
 //! Sign-ins in words.
 
+use std::collections::BTreeSet;
+
 use crate::domain::audit::detail::accounts::{
-    BesidePassword, NewPersonFacts, RefusedSignInFacts, SignInFacts,
+    BesidePassword, NewPersonFacts, RefusedSignInFacts, SignInFacts, TeamsFacts,
 };
 
 /// "signed in with a passkey from 203.0.113.9".
@@ -26,7 +28,25 @@ pub(super) fn signed_in(facts: &SignInFacts) -> String {
 pub(super) fn person_added(facts: &NewPersonFacts) -> String {
     let at = facts.identity.as_ref().map(|identity| &identity.issuer);
     let at = at.map_or_else(String::new, |issuer| format!(", who signed in at {issuer}"));
-    format!("added a person as {}{at}", facts.role)
+    format!("added a person as {}{at}{}", facts.role, in_teams(&facts.teams))
+}
+
+/// "put a person in the teams apac, emea", or in none.
+pub(super) fn teams_changed(facts: &TeamsFacts) -> String {
+    if facts.teams.is_empty() {
+        return "took a person out of all teams".to_owned();
+    }
+    format!("put a person{}", in_teams(&facts.teams))
+}
+
+/// " in the team emea", " in the teams apac, emea"; nothing for none.
+fn in_teams(teams: &BTreeSet<String>) -> String {
+    let names: Vec<_> = teams.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(" in the team {one}"),
+        many => format!(" in the teams {}", many.join(", ")),
+    }
 }
 
 /// "could not sign in from 203.0.113.9, 3 times".

@@ -186,6 +186,7 @@ impl TimelineBuilder {
             | AuditDetail::PersonLinked(_)
             | AuditDetail::RoleChanged(_)
             | AuditDetail::OnCallChanged(_)
+            | AuditDetail::TeamsChanged(_)
             | AuditDetail::MailChanged(_)
             | AuditDetail::SessionsEnded(_)
             | AuditDetail::QuietHoursChanged(_)

@@ -1,5 +1,7 @@
 //! The people: a list for everyone, and forms for the people who manage them.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -47,6 +49,7 @@ pub(in crate::web) struct PeoplePage {
     pub(in crate::web) name: String,
     pub(in crate::web) role: String,
     pub(in crate::web) mail: String,
+    pub(in crate::web) teams: String,
 }
 
 #[derive(Debug, Template)]
@@ -65,6 +68,7 @@ pub(in crate::web) struct PersonPage {
     /// What was chosen and typed, so that it is not lost.
     pub(in crate::web) role: String,
     pub(in crate::web) mail: String,
+    pub(in crate::web) teams: String,
     /// What the person decided and asked for.
     pub(in crate::web) record: RecordPart,
 }
@@ -103,14 +107,16 @@ pub(in crate::web) struct NewPersonFields {
     #[serde(default)]
     mail: String,
     #[serde(default)]
+    teams: String,
+    #[serde(default)]
     password: String,
 }
 
 impl Default for NewPersonFields {
     /// Before anything was typed.
     fn default() -> Self {
-        let (name, mail, password) = (String::new(), String::new(), String::new());
-        Self { name, role: Role::Analyst.name().to_owned(), mail, password }
+        let [name, mail, teams, password] = [const { String::new() }; 4];
+        Self { name, role: Role::Analyst.name().to_owned(), mail, teams, password }
     }
 }
 
@@ -126,7 +132,8 @@ pub(in crate::web) async fn add(form: SessionForm<NewPersonFields>) -> Result<Re
     let name = fields.name.trim();
     let added = form.run(Verb::ManagePeople, async |who| {
         let role = role_of(&fields.role)?;
-        app.broker.add_person(&who, name, role, non_empty(&fields.mail).as_deref()).await
+        let (mail, teams) = (non_empty(&fields.mail), names_of(&fields.teams));
+        app.broker.add_person(&who, name, role, (mail.as_deref(), &teams)).await
     });
     match added.await {
         Ok(password) => show_password(app, session, name, password).await,
@@ -160,6 +167,7 @@ pub(in crate::web) struct PersonFields {
     role: String,
     on_call: String,
     mail: String,
+    teams: String,
     password: String,
 }
 
@@ -198,6 +206,15 @@ pub(in crate::web) async fn mail(
 ) -> Result<Response, PageError> {
     let mail = non_empty(&form.fields.mail);
     change_person(&form, &name, Ok(PersonChange::Mail(mail))).await
+}
+
+/// Puts into teams, and takes out of others.
+pub(in crate::web) async fn teams(
+    Path(name): Path<String>,
+    form: SessionForm<PersonFields>,
+) -> Result<Response, PageError> {
+    let change = PersonChange::Teams(names_of(&form.fields.teams));
+    change_person(&form, &name, Ok(change)).await
 }
 
 /// Ends all sessions.
@@ -260,6 +277,17 @@ fn role_of(text: &str) -> Result<Role, InvalidField> {
     })
 }
 
+/// Names in a list, as they are typed.
+pub(in crate::web) fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The names in a field, with commas or blanks between them.
+fn names_of(text: &str) -> Vec<String> {
+    let names = text.split(|char: char| char == ',' || char.is_whitespace());
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 async fn show_password(
     app: &AppState,
     session: &PageSession,
@@ -296,6 +324,7 @@ async fn people_page(
         name: typed.name.clone(),
         role: typed.role.clone(),
         mail: typed.mail.clone(),
+        teams: typed.teams.clone(),
     };
     page(status, &shown)
 }
@@ -335,6 +364,7 @@ async fn person_page(
         problem,
         role: or(&typed.role, person.role.name()),
         mail: or(&typed.mail, person.mail.as_deref().unwrap_or_default()),
+        teams: or(&typed.teams, &listed(&person.teams)),
         record,
         person,
     };

@@ -226,7 +226,7 @@ pub(in crate::web) async fn unfreeze(
 
 /// What can be stopped, widest first.
 async fn parts(app: &AppState, session: &PageSession) -> Result<Vec<(String, String)>, PageError> {
-    let managers = app.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
+    let managers = app.broker.manager_names(&session.who).await?.into_iter().map(Extent::Manager);
     let actions = app.broker.engine().catalogue().all().to_vec().into_iter().map(Extent::Action);
     let agents = app.broker.agents(&session.who).await?.into_iter();
     let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));

@@ -26,6 +26,7 @@ use crate::{
 fn people() -> Vec<Person> {
     let mut carol = person(3, "carol", Role::Lead);
     (carol.on_call, carol.mail) = (true, Some("carol@example.net".to_owned()));
+    carol.teams = ["apac", "emea"].map(str::to_owned).into();
     let mut gone = person(5, "gone", Role::Senior);
     gone.disabled = true;
     vec![person(1, "alice", Role::Analyst), carol, gone]
@@ -40,6 +41,7 @@ fn list(manage: Permission, problem: Option<String>) -> PeoplePage {
         name: HOSTILE.to_owned(),
         role: "senior".to_owned(),
         mail: HOSTILE.to_owned(),
+        teams: HOSTILE.to_owned(),
     }
 }
 
@@ -53,6 +55,7 @@ fn one(person: Person, manage: Permission) -> PersonPage {
         problem: None,
         role: person.role.name().to_owned(),
         mail: HOSTILE.to_owned(),
+        teams: HOSTILE.to_owned(),
         record: record(&RecordOf::Person(person.id, person.name.clone()), "/people/carol", HOSTILE),
         person,
     }

@@ -45,17 +45,7 @@ pub(super) fn at(minutes: i64) -> Time {
 }
 
 pub(super) fn person(number: u128, name: &str, role: Role) -> Person {
-    let id = id(number);
-    Person {
-        id,
-        name: name.to_owned(),
-        role,
-        must_change_password: false,
-        disabled: false,
-        suspended: false,
-        on_call: false,
-        mail: None,
-    }
+    Person::new(id(number), name.to_owned(), role)
 }
 
 pub(super) fn agent() -> Agent {

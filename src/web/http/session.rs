@@ -315,15 +315,10 @@ mod tests {
 
     #[test]
     fn person_with_reset_password_can_do_nothing_else() {
+        let id = PersonId::from(Uuid::from_u128(1));
         let person = Person {
-            id: PersonId::from(Uuid::from_u128(1)),
-            name: "alice".to_owned(),
-            role: Role::Analyst,
             must_change_password: true,
-            disabled: false,
-            suspended: false,
-            on_call: false,
-            mail: None,
+            ..Person::new(id, "alice".to_owned(), Role::Analyst)
         };
         let session =
             PageSession { who: SignedIn::made_up(person), seen: 0, token: "one".to_owned() };

@@ -113,7 +113,7 @@ impl Layout {
             form_token: session.form_token(app.broker.clock().random()),
             freezes: app.broker.frozen().await?,
             halted: app.broker.halted(),
-            troubles: app.broker.outages(),
+            troubles: app.broker.outages_for(&session.who).await?,
             seen: Some(session.seen),
             ..Self::anonymous(title)
         })

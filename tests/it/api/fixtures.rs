@@ -13,24 +13,24 @@ use serde_json::Value;
 use crate::harness::{PASSWORD, World, page::http_client};
 
 /// All that a token can be for.
-pub(super) const ALL: [TokenScope; 3] = TokenScope::ALL;
+pub(crate) const ALL: [TokenScope; 3] = TokenScope::ALL;
 
 /// A list that every token with `read` opens.
 pub(super) const LIST: &str = "/api/v1/requests";
 
 /// An answer of the API.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) json: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) json: Value,
     /// The body as it came.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
     /// Fails unless it is the problem of this status.
     #[track_caller]
-    pub(super) fn is_problem(&self, status: u16) -> &Self {
+    pub(crate) fn is_problem(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.json["status"], status, "{}", self.text);
         let kind = self.json["type"].as_str().unwrap();
@@ -51,7 +51,7 @@ impl Answer {
     }
 
     /// The items of a page.
-    pub(super) fn items(&self) -> &[Value] {
+    pub(crate) fn items(&self) -> &[Value] {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json["items"].as_array().unwrap()
     }
@@ -64,7 +64,7 @@ pub(super) async fn proved(world: &World, name: &str) -> SignedIn {
 }
 
 /// A token of somebody's own, good on this machine for 90 days.
-pub(super) async fn token(world: &World, name: &str, scopes: &[TokenScope]) -> String {
+pub(crate) async fn token(world: &World, name: &str, scopes: &[TokenScope]) -> String {
     issued(world, name, scopes, "127.0.0.0/8").await.secret
 }
 
@@ -112,11 +112,11 @@ pub(super) async fn send(request: RequestBuilder) -> Answer {
     Answer { status, json: serde_json::from_str(&text).unwrap_or_default(), text }
 }
 
-pub(super) async fn get(world: &World, token: &str, path: &str) -> Answer {
+pub(crate) async fn get(world: &World, token: &str, path: &str) -> Answer {
     send(bare(world, Method::GET, path).bearer_auth(token)).await
 }
 
-pub(super) async fn post(world: &World, token: &str, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post(world: &World, token: &str, path: &str, body: &Value) -> Answer {
     let request = bare(world, Method::POST, path).bearer_auth(token);
     send(request.header(CONTENT_TYPE, "application/json").body(body.to_string())).await
 }

@@ -16,7 +16,7 @@ use crate::{
 const SOURCE: &str = include_str!("../../../src/api.rs");
 
 /// Every route that takes a token.
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     let (inside, outside) = SOURCE.split_once(".route_layer(guard)").expect("the guard");
     let routes = routes_of(inside);
     assert!(routes.len() >= 8, "{routes:?}");

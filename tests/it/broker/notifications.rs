@@ -25,6 +25,7 @@ mod passkeys;
 mod plans;
 mod quiet_hours;
 mod storm;
+mod teams;
 
 /// 24 bytes and more, in base64.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";

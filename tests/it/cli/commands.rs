@@ -195,6 +195,22 @@ fn on_call_says_when_it_takes_effect() {
 }
 
 #[test]
+fn teams_of_a_person_are_set_and_listed() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let said = program.done(&["person", "teams", "bob", "emea", "apac"]);
+    assert!(said.contains("bob is in emea, apac, and sees what policies show to that."), "{said}");
+    let list = program.done(&["person", "list"]);
+    let bob = list.lines().find(|line| line.contains("bob")).unwrap();
+    assert!(bob.contains("apac, emea"), "{list}");
+    let (code, said) = program.refused(&["person", "teams", "bob", "no team"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("teams: `no team` is not allowed"), "{said}");
+    let said = program.done(&["person", "teams", "bob"]);
+    assert!(said.contains("bob is in no team, and sees everything."), "{said}");
+}
+
+#[test]
 fn doctor_reports_what_works_and_what_to_fix() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");

@@ -45,6 +45,12 @@ fn wrong_section_of_provider_names_key_and_value() {
             "each group once",
         ),
         (with("").replace("Corp Login", "Corp\\nLogin"), "in one line"),
+        (with("teams = [{ group = \"soc\", team = \"E/U\" }]"), "`oidc.teams.team` is `E/U`"),
+        (with("teams = [{ group = \"\", team = \"eu\" }]"), "`oidc.teams.group` is ``"),
+        (
+            with("teams = [{ group = \"a\", team = \"eu\" }, { group = \"a\", team = \"eu\" }]"),
+            "each group and its team once",
+        ),
         (with("reread_minutes = 0"), "`oidc.reread_minutes` is `0`"),
         (with("reread_minutes = 721"), "a whole number from 1 to 720"),
         (with("local_people = [\"Root\"]"), "`oidc.local_people` is `Root`"),

@@ -41,6 +41,7 @@ pub(crate) struct WorldBuilder {
     pub(super) database: Option<PathBuf>,
     settings: Settings,
     policies: Policies,
+    more_policies: Option<&'static str>,
     indexer: bool,
     indexer_change: fn(&mut IndexerSettings),
     manager: &'static str,
@@ -87,6 +88,7 @@ impl Default for WorldBuilder {
             database: None,
             settings: settings(),
             policies: Policies::Shipped,
+            more_policies: None,
             indexer: true,
             indexer_change: |_| {},
             manager: "test",
@@ -131,6 +133,11 @@ impl WorldBuilder {
     /// Replaces the policies by this one.
     pub(crate) fn with_only_policy(self, text: &str) -> Self {
         Self { policies: Policies::Only(text.to_owned()), ..self }
+    }
+
+    /// Adds a file to the policies that ship.
+    pub(crate) fn with_more_policies(self, text: &'static str) -> Self {
+        Self { more_policies: Some(text), ..self }
     }
 
     pub(crate) fn without_indexer(self) -> Self {
@@ -278,7 +285,12 @@ impl WorldBuilder {
     pub(super) fn write_policies(&self, folder: &Path) -> PathBuf {
         let own = folder.join("policies");
         match &self.policies {
-            Policies::Shipped => return own_policies(folder),
+            Policies::Shipped => {
+                own_policies(folder);
+                if let Some(text) = self.more_policies {
+                    fs::write(own.join("60_more.cedar"), text).unwrap();
+                }
+            }
             Policies::Only(text) => {
                 fs::create_dir(&own).unwrap();
                 let schema = "schema.cedarschema";

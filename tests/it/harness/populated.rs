@@ -61,7 +61,14 @@ pub(super) async fn populate(database: &Path, clock: &Clock) -> String {
         ("dora", Role::Admin),
         ("otto", Role::Auditor),
     ] {
-        let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
+        let new = NewPerson {
+            name,
+            role,
+            password: PASSWORD,
+            must_change: false,
+            mail: None,
+            teams: &[],
+        };
         operator.add_person(&Actor::CommandLine, new).await.unwrap();
     }
     let new = operator

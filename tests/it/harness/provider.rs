@@ -138,6 +138,7 @@ impl FakeProvider {
         let roles =
             [("soc-admins", Role::Admin), ("soc-leads", Role::Lead), ("soc-seniors", Role::Senior)];
         let sign_in = SignInSettings {
+            teams: Vec::new(),
             roles: roles.map(|(group, role)| (group.to_owned(), role)).into(),
             reread_after: std::time::Duration::from_mins(15),
             local_people: None,

@@ -1,6 +1,6 @@
 //! The shipped policies as a table: a permission that changes is a line that changes.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use countersign::{
     broker::admin::policies::load_and_test,
@@ -166,6 +166,7 @@ fn stored() -> RequestFacts {
         action: question().action,
         criticality: 1,
         tier: Tier::Low,
+        sites: BTreeSet::new(),
     }
 }
 

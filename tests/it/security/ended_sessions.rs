@@ -107,7 +107,7 @@ async fn act_on_system(world: &World, who: &SignedIn, end: End) {
     let everything = &Extent::Everything;
     over("stop", end, &broker.freeze(who, &Extent::Action(kind("block_ip")), "x").await);
     over("release", end, &broker.unfreeze(who, everything, "all is well").await);
-    over("add a person", end, &broker.add_person(who, "mallory", Role::Lead, None).await);
+    over("add a person", end, &broker.add_person(who, "mallory", Role::Lead, (None, &[])).await);
     over("reset a password", end, &broker.reset_password(who, "carol").await);
     let on_call = PersonChange::OnCall(true);
     over("change a person", end, &broker.change_person(who, "carol", &on_call).await);

@@ -7,6 +7,7 @@ use countersign::{
 
 use crate::{
     harness::{PASSWORD, World, program::Program},
+    security::teams::TEAMS,
     web::{fixtures::Room, sign_in::provider::Stage},
 };
 
@@ -114,4 +115,20 @@ fn doctor_says_what_a_review_asks() {
         let is_about = |line: &str| line.split("  ").any(|word| word.trim() == check);
         assert!(said.lines().any(is_about), "{check} is not in: {said}");
     }
+}
+
+#[tokio::test]
+async fn review_names_whom_teams_do_not_restrict() {
+    let room = Room::of(World::builder().with_more_policies(TEAMS)).await;
+    let mut otto = room.browser_of("otto").await;
+    assert!(!otto.open("/security-review").await.has("\"row\">teams<"), "there is no team");
+    for (name, team) in [("bob", "office"), ("anna", "unheard-of")] {
+        room.put_into_teams(name, &[team]).await;
+    }
+    room.asked_with(serde_json::json!({ "agent_ids": ["008"] })).await;
+    let teams = line(&room, "teams").await;
+    let (of_anna, free) = teams.split_once("in no team, and see everything: ").unwrap();
+    assert!(of_anna.contains("see nothing that was ever asked for: anna"), "{teams}");
+    assert!(!of_anna.contains("nevertheless") && !teams.contains("bob"), "{teams}");
+    assert!(free.contains("carol") && free.contains("otto"), "{teams}");
 }

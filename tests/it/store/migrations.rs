@@ -155,6 +155,30 @@ async fn broker_shows_migrated_requests_and_settles_interrupted_ones() {
 }
 
 #[tokio::test]
+async fn earlier_requests_are_at_the_sites_of_their_endpoints() {
+    let (_folder, path) = first_version().await;
+    let mut database = connect(&path).await;
+    for (state, groups) in [(StateName::Pending, "not JSON"), (StateName::Denied, "[1, null]")] {
+        let of = id_of(state);
+        let sql = format!(
+            "UPDATE request_endpoint SET endpoint_groups = '{groups}' WHERE request_id = '{of}'"
+        );
+        execute(&mut database, sql).await;
+    }
+    drop(database);
+    let store = Store::open(&path).await.unwrap();
+    let mut reader = store.reader().await.unwrap();
+    for state in first_states() {
+        let id = id_of(state).parse().unwrap();
+        let sites = requests::sites_of_request(&mut reader, id).await.unwrap();
+        assert!(!sites.is_empty(), "{state}");
+        if let Ok(Some(request)) = requests::load(&mut reader, id).await {
+            assert_eq!(sites, request.sites(), "{state}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn old_passkey_gets_its_server_from_the_audit() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("countersign.db");

@@ -54,6 +54,7 @@ impl Room {
             password: PASSWORD,
             must_change: true,
             mail: None,
+            teams: &[],
         };
         world.operator().add_person(&Actor::CommandLine, fred).await.unwrap();
         let agent = world.broker().agent_by_token(&world.token).await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! People added, changed and disabled; policy is not asked. Nobody is removed and no name is given twice: else the audit
 //! would not say who it was. So a disabled person stays disabled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
@@ -10,7 +10,7 @@ use crate::{
     broker::{
         Authority, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES,
         admin::{passkeys::remove_factors, password::check_strength},
-        input::{check_name, inactive, name_taken},
+        input::{check_name, check_teams, inactive, name_taken},
         unchecked::Unchecked,
     },
     connector::is_mail_address,
@@ -21,7 +21,7 @@ use crate::{
             AuditDetail, AuditEvent,
             detail::accounts::{
                 DisabledPersonFacts, MailFacts, NewPersonFacts, NoFacts, OnCallFacts, RoleFacts,
-                SessionsFacts,
+                SessionsFacts, TeamsFacts,
             },
         },
         id::PersonId,
@@ -64,7 +64,7 @@ impl Unchecked {
         password: &str,
     ) -> Result<Person, BrokerError> {
         let role = Role::Admin;
-        let new = NewPerson { name, role, password, must_change: false, mail: None };
+        let new = NewPerson { name, role, password, must_change: false, mail: None, teams: &[] };
         let (person, hash) = &self.drafted(new).await?;
         let event = &added(&Actor::from(person), person);
         let now = self.clock().now();
@@ -83,16 +83,12 @@ impl Unchecked {
 
     /// The person and the hash of the password.
     async fn drafted(&self, new: NewPerson<'_>) -> Result<(Person, String), BrokerError> {
-        let NewPerson { name, role, password, must_change, mail } = new;
+        let NewPerson { name, role, password, must_change, mail, teams } = new;
         let person = Person {
-            id: self.clock().id(),
-            name: check_name(name)?,
-            role,
             must_change_password: must_change,
-            disabled: false,
-            suspended: false,
-            on_call: false,
             mail: mail.map(address).transpose()?,
+            teams: check_teams(teams)?,
+            ..Person::new(self.clock().id(), check_name(name)?, role)
         };
         check_strength(name, password)?;
         Ok((person, self.passwords().hash(self.clock(), password).await?))
@@ -128,6 +124,9 @@ impl Unchecked {
     ) -> Result<(), BrokerError> {
         let change = &match change {
             PersonChange::Mail(Some(mail)) => PersonChange::Mail(Some(address(mail)?)),
+            PersonChange::Teams(teams) => {
+                PersonChange::Teams(check_teams(teams)?.into_iter().collect())
+            }
             PersonChange::Role(_)
             | PersonChange::OnCall(_)
             | PersonChange::Mail(None)
@@ -191,8 +190,8 @@ impl Unchecked {
 }
 
 fn added(actor: &Actor, person: &Person) -> AuditEvent {
-    let Person { role, id, mail, .. } = person.clone();
-    let detail = AuditDetail::PersonAdded(NewPersonFacts { role, id, mail, identity: None });
+    let Person { role, id, mail, teams, .. } = person.clone();
+    let detail = AuditDetail::PersonAdded(NewPersonFacts { role, id, mail, identity: None, teams });
     AuditEvent::new(actor.clone(), Some(person.name.clone()), detail)
 }
 
@@ -221,6 +220,7 @@ async fn stands(
     let own = match step {
         Step::Change(PersonChange::Role(_)) => Some(("give yourself a role", other)),
         Step::Change(PersonChange::Disable) => Some(("disable yourself", other)),
+        Step::Change(PersonChange::Teams(_)) => Some(("put yourself into teams", other)),
         Step::Password(_) => Some(("reset your own password", "change it under Password")),
         Step::Change(PersonChange::RemovePasskeys) => {
             Some(("remove all of your own passkeys", "remove them under Account"))
@@ -234,6 +234,7 @@ async fn stands(
         Step::Password(_) => Some("they have no password here"),
         Step::Change(
             PersonChange::OnCall(_)
+            | PersonChange::Teams(_)
             | PersonChange::Mail(_)
             | PersonChange::EndSessions
             | PersonChange::RemovePasskeys
@@ -260,6 +261,7 @@ async fn stands(
         Step::Password(_)
         | Step::Change(
             PersonChange::OnCall(_)
+            | PersonChange::Teams(_)
             | PersonChange::Mail(_)
             | PersonChange::EndSessions
             | PersonChange::RemovePasskeys,
@@ -319,9 +321,15 @@ async fn apply(
             let facts = MailFacts { mail: mail.clone(), before: person.mail.clone() };
             Some(AuditDetail::MailChanged(facts))
         }
+        Step::Change(PersonChange::Teams(teams)) if !person.teams.iter().eq(teams) => {
+            let teams: BTreeSet<_> = teams.iter().cloned().collect();
+            accounts::set_teams(tx, id, &teams).await?;
+            Some(AuditDetail::TeamsChanged(TeamsFacts { teams, before: person.teams.clone() }))
+        }
         Step::Change(
             PersonChange::Role(_)
             | PersonChange::OnCall(_)
+            | PersonChange::Teams(_)
             | PersonChange::Mail(_)
             | PersonChange::RemovePasskeys,
         ) => None,

@@ -1,6 +1,8 @@
 //! What the identity provider says of people while they are signed in: whether they still may, and as
 //! what.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
         actor::{Actor, Person, Role},
         audit::{
             AuditDetail, AuditEvent,
-            detail::accounts::{RoleFacts, SessionsFacts},
+            detail::accounts::{RoleFacts, SessionsFacts, TeamsFacts},
         },
         digest::Digest,
     },
@@ -80,6 +82,10 @@ impl Broker {
             self.apply_other_role((person, token), role).await?;
             return Ok(false);
         }
+        let teams = self.settings().sign_in.teams_of(&read.groups);
+        if let Some(teams) = teams.filter(|teams| *teams != person.teams) {
+            self.apply_other_teams((person, token), &teams).await?;
+        }
         self.provider_sessions().was_read(token, read.refresh_token, now);
         Ok(true)
     }
@@ -103,6 +109,26 @@ impl Broker {
                         Some(role) => give_role(tx, person, role, now).await,
                         None => suspend(tx, person, now).await,
                     }
+                })
+            })
+            .await
+    }
+
+    /// Puts a person into the teams that the provider names by now. The sessions stay: what they show is
+    /// asked each time.
+    async fn apply_other_teams(
+        &self,
+        (person, token): (&Person, Digest),
+        teams: &BTreeSet<String>,
+    ) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    if active_session(tx, token, now).await?.is_none() {
+                        return Ok(());
+                    }
+                    give_teams(tx, person, teams, now).await
                 })
             })
             .await
@@ -140,6 +166,21 @@ pub(super) async fn give_role(
     let detail = AuditDetail::RoleChanged(RoleFacts { role, before: person.role, sessions });
     let event = AuditEvent::new(Actor::System, Some(person.name.clone()), detail);
     audit::append(tx, &event, now).await?;
+    Ok(())
+}
+
+/// Puts a person into other teams.
+pub(super) async fn give_teams(
+    tx: &mut Tx<'_>,
+    person: &Person,
+    teams: &BTreeSet<String>,
+    now: Time,
+) -> Result<(), BrokerError> {
+    accounts::set_teams(tx, person.id, teams).await?;
+    let facts = TeamsFacts { teams: teams.clone(), before: person.teams.clone() };
+    let on = Some(person.name.clone());
+    audit::append(tx, &AuditEvent::new(Actor::System, on, AuditDetail::TeamsChanged(facts)), now)
+        .await?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     NewSession,
-    membership::{give_role, suspend},
+    membership::{give_role, give_teams, suspend},
 };
 use crate::{
     broker::{Broker, BrokerError, SESSION_HOURS, SignedIn, in_memory::UNMATCHABLE},
@@ -272,6 +272,7 @@ impl Broker {
         now: Time,
     ) -> Result<Person, BrokerError> {
         let stored = stored_identity(self.issuer(), identity);
+        let teams = self.settings().sign_in.teams_of(&identity.groups);
         let key = (stored.issuer.as_str(), stored.subject.as_str());
         if let Some(person) = accounts::person_by_identity(tx, key).await? {
             if person.disabled {
@@ -284,17 +285,15 @@ impl Broker {
             if person.role != role {
                 give_role(tx, &person, role, now).await?;
             }
-            return Ok(Person { role, suspended: false, ..person });
+            let teams = teams.unwrap_or_else(|| person.teams.clone());
+            if person.teams != teams {
+                give_teams(tx, &person, &teams, now).await?;
+            }
+            return Ok(Person { role, teams, suspended: false, ..person });
         }
         let person = Person {
-            id: new,
-            name: local_name(&identity.name)?,
-            role,
-            must_change_password: false,
-            disabled: false,
-            suspended: false,
-            on_call: false,
-            mail: None,
+            teams: teams.unwrap_or_default(),
+            ..Person::new(new, local_name(&identity.name)?, role)
         };
         if accounts::people(tx).await?.is_empty() {
             let problem = "nobody has set up this server yet".to_owned();
@@ -313,6 +312,7 @@ impl Broker {
             id: person.id,
             mail: None,
             identity: Some(IdentityFacts { issuer, subject }),
+            teams: person.teams.clone(),
         };
         let event = AuditEvent::new(
             Actor::System,

@@ -190,6 +190,8 @@ pub(super) fn take_page(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use uuid::Uuid;
 
     use super::*;
@@ -226,6 +228,7 @@ mod tests {
             action: Action::parse(ActionKind::parse("block_ip").unwrap(), &address).unwrap(),
             criticality: 2,
             tier: Tier::Low,
+            sites: BTreeSet::new(),
         };
         // Three share each deadline, so that the id must tell them apart.
         let deadline =

@@ -42,7 +42,7 @@ impl Broker {
         choice: &RejectChoice,
     ) -> Result<Rejectable, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         let limit = u32::try_from(REJECT_MAX).unwrap_or(u32::MAX);
         let (ids, all) = match choice {
             RejectChoice::Nothing => (Vec::new(), 0),

@@ -69,7 +69,7 @@ impl Broker {
         days: RecordDays,
     ) -> Result<(Record, Vec<RecordEntry>), BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         let counted = record::record(&mut reader, of, days.since).await?;
         Ok((counted, record::newest(&mut reader, of, days.since).await?))
     }
@@ -83,7 +83,7 @@ impl Broker {
         endpoint: &EndpointId,
     ) -> Result<String, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         record::endpoint_name(&mut reader, manager, endpoint).await?.ok_or(BrokerError::NotFound)
     }
 
@@ -94,7 +94,7 @@ impl Broker {
         argument: &str,
     ) -> Result<(), BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let known = record::is_target_known(&mut self.store().reader().await?, argument).await?;
+        let known = record::is_target_known(&mut self.reader_for(who).await?, argument).await?;
         if known { Ok(()) } else { Err(BrokerError::NotFound) }
     }
 
@@ -105,7 +105,7 @@ impl Broker {
         days: RecordDays,
     ) -> Result<Overview, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let (mut reader, now) = (self.reader_for(who).await?, self.clock().now());
         let RecordDays { since, days } = days;
         Ok(Overview {
             waiting: record::waiting_by_age(&mut reader, now).await?,

@@ -106,7 +106,7 @@ impl Broker {
         asked: &RequestQuery,
     ) -> Result<RequestsFound, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for(who).await?;
         let FoundRequests { mut rows, looked_until } = find(&mut reader, asked, PAGE_ROWS).await?;
         let mut without = Vec::new();
         if rows.is_empty() && asked.before.is_none() {
@@ -116,10 +116,8 @@ impl Broker {
                 without.extend((number > 0).then_some((part, number)));
             }
         }
-        let mut holds = self.holds(&mut reader).await?;
-        for summary in &mut rows {
-            summary.held_because = holds.remove(&summary.id);
-        }
+        drop(reader);
+        self.note_holds(&mut rows).await?;
         Ok(RequestsFound { rows, looked_until, without })
     }
 
@@ -131,12 +129,10 @@ impl Broker {
         limit: u32,
     ) -> Result<FoundRequests, BrokerError> {
         self.authorize_token_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let mut reader = self.reader_for_token(who).await?;
         let FoundRequests { mut rows, looked_until } = find(&mut reader, asked, limit).await?;
-        let mut holds = self.holds(&mut reader).await?;
-        for summary in &mut rows {
-            summary.held_because = holds.remove(&summary.id);
-        }
+        drop(reader);
+        self.note_holds(&mut rows).await?;
         Ok(FoundRequests { rows, looked_until })
     }
 }

@@ -28,6 +28,9 @@ impl Broker {
         let Some(manager) = self.manager(&request.manager) else {
             return Ok(Some(Err("its manager is no longer configured".to_owned())));
         };
+        if self.ensure_sees_all(who.profile()).await.is_err() {
+            return Ok(Some(Err("it would count what your team does not see".to_owned())));
+        }
         let clock = self.clock();
         let key = CountKey { manager: request.manager.clone(), of_account, value };
         let ask = manager.alerts_naming(action, clock.now());

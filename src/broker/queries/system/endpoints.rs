@@ -48,7 +48,10 @@ impl Broker {
             let look = manager.resolve(&Selection::All, &action, Term::Permanent, now);
             // A token has its share of the calls as an agent has.
             let all = asked_by(AgentId::from(who.id().uuid()), look).await?;
-            let known = all.candidates.into_iter().map(|candidate| KnownEndpoint {
+            let seen = all.candidates.into_iter().filter(|candidate| {
+                self.sees(who.owner(), manager.name(), &candidate.endpoint.groups)
+            });
+            let known = seen.map(|candidate| KnownEndpoint {
                 manager: manager.name().to_owned(),
                 away: away(&candidate),
                 endpoint: candidate.endpoint,

@@ -78,6 +78,7 @@ impl Broker {
     /// [`Broker::metrics`], for a program whose token reads.
     pub async fn metrics_with_token(&self, who: &TokenHolder) -> Result<String, BrokerError> {
         self.authorize_token_read(who, Verb::View)?;
+        self.ensure_sees_all(who.owner()).await?;
         self.metrics().await
     }
 

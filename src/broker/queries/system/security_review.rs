@@ -16,12 +16,14 @@ use crate::{
         facts::Verb,
         id::PersonId,
         public_url::PublicUrl,
+        site::Site,
     },
     passkey::RelyingParty,
     policy::Engine,
     store::{
         Read, StoreError,
         accounts::{self, StoredApiToken, StoredIdentity},
+        requests,
     },
 };
 
@@ -81,6 +83,8 @@ pub async fn security_review(
     findings.extend(setup.engine.map(|engine| approves_alone(&crew, engine)));
     findings.push(admins(&crew));
     findings.push(one_human(&crew));
+    let sites = requests::sites(read).await?;
+    findings.extend(setup.engine.and_then(|engine| teams(&crew, engine, &sites)));
     findings.extend(tokens(&agents, now));
     findings.extend(api_tokens(&accounts::all_api_tokens(read).await?, now));
     Ok(findings)
@@ -257,6 +261,39 @@ fn why_one_human(crew: &Crew, one: &Person, other: &Person) -> Option<&'static s
 fn extends(longer: &str, name: &str) -> bool {
     let rest = longer.strip_prefix(name).and_then(|rest| rest.chars().next());
     rest.is_some_and(|first| !first.is_ascii_lowercase())
+}
+
+/// Whom teams restrict, and whom they do not; nothing where there is no team.
+fn teams(crew: &Crew, engine: &Engine, sites: &BTreeSet<Site>) -> Option<Diagnosis> {
+    const CHECK: &str = "teams";
+    let (free, restricted): (Vec<_>, Vec<_>) =
+        crew.people.iter().partition(|person| person.teams.is_empty());
+    if restricted.is_empty() {
+        return None;
+    }
+    // Policies that ship show it to whoever is in no team.
+    let nowhere = Site::new("", &[]);
+    let all = |person: &&&Person| engine.may_view(person, &nowhere);
+    let none = |person: &&&Person| !sites.iter().any(|site| engine.may_view(person, site));
+    let names = |people: &mut dyn Iterator<Item = &&Person>| {
+        let names: Vec<_> = people.map(|person| person.name.as_str()).collect();
+        (!names.is_empty()).then(|| listed(&names))
+    };
+    let open = names(&mut restricted.iter().filter(all));
+    let empty = names(&mut restricted.iter().filter(none)).filter(|_| !sites.is_empty());
+    let free = names(&mut free.iter());
+    let said = [
+        open.map(|names| format!("in a team, and see everything nevertheless: {names}")),
+        empty.map(|names| format!("in a team, and see nothing that was ever asked for: {names}")),
+        free.map(|names| format!("in no team, and see everything: {names}")),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    if said.is_empty() {
+        return Some(Diagnosis::good(CHECK, "everybody sees what their teams see"));
+    }
+    let advice = "say in a policy what each team sees (docs/policy.md, \"Teams\"), and put whoever \
+                  is to see a part into one";
+    Some(Diagnosis::note(CHECK, said.join("; "), advice))
 }
 
 /// The tokens of agents, which end only when somebody replaces or revokes them.

@@ -84,6 +84,10 @@ impl Broker {
         who: &SignedIn,
         (plan, now): (&Plan, Time),
     ) -> Result<(), BrokerError> {
+        let sites = plan.steps.iter().flat_map(Request::sites).collect();
+        if !self.sees_all_of(who.active(tx, now).await?.person(), &sites) {
+            return Err(BrokerError::NotFound);
+        }
         let mut why = String::new();
         for step in &plan.steps {
             let moment = self.vote_context(tx, who, step.id, (Verb::Approve, now)).await?;

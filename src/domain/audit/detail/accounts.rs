@@ -1,6 +1,6 @@
 //! The facts of what happens to people, agents and their sessions. Never a password or a token.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,9 @@ pub struct NewPersonFacts {
     /// Who the person is at an identity provider; none for who is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityFacts>,
+    /// The teams; rows of earlier versions have none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub teams: BTreeSet<String>,
 }
 
 /// Who somebody is at an identity provider.
@@ -128,6 +131,15 @@ pub struct OnCallFacts {
     pub on_call: bool,
     /// Whether the person was on call before.
     pub before: bool,
+}
+
+/// A person was put into other teams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeamsFacts {
+    /// The teams now.
+    pub teams: BTreeSet<String>,
+    /// The teams before.
+    pub before: BTreeSet<String>,
 }
 
 /// A person's address for notifications changed.

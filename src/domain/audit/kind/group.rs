@@ -87,6 +87,7 @@ impl EventKind {
             | Self::PersonLinked
             | Self::RoleChanged
             | Self::OnCallChanged
+            | Self::TeamsChanged
             | Self::MailChanged
             | Self::SessionsEnded
             | Self::QuietHoursChanged

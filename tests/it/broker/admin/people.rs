@@ -20,10 +20,11 @@ use crate::harness::{
 type Form = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
 /// Every change of a person, as its form is sent.
-const CHANGES: [Form; 6] = [
+const CHANGES: [Form; 7] = [
     ("role", &[("role", "lead")], "person.role_changed"),
     ("on-call", &[("on_call", "yes")], "person.on_call_changed"),
     ("mail", &[("mail", "bob@example.net")], "person.mail_changed"),
+    ("teams", &[("teams", "emea, apac")], "person.teams_changed"),
     ("sessions", &[], "person.sessions_ended"),
     ("password", &[], "person.password_reset"),
     ("disable", &[], "person.disabled"),
@@ -202,9 +203,12 @@ async fn admin_cannot_change_own_role_password_or_account() {
     let dora = world.person("dora").await;
     // Not the last admin: it is about oneself.
     used(&dora, "/people/otto", "/people/otto/role", &[("role", "admin")]).await;
-    for (what, typed) in
-        [("role", [("role", "lead")].as_slice()), ("disable", &[]), ("password", &[])]
-    {
+    for (what, typed) in [
+        ("role", [("role", "lead")].as_slice()),
+        ("disable", &[]),
+        ("password", &[]),
+        ("teams", &[]),
+    ] {
         assert!(dora.get("/people/dora").await.form(&format!("/people/dora/{what}")).is_none());
         let page = forced(&dora, &format!("/people/dora/{what}"), typed).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{what}");

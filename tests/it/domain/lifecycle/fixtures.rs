@@ -73,16 +73,7 @@ impl Who {
             Self::Owner => ("olga", Role::Senior),
             Self::Admin => ("ada", Role::Admin),
         };
-        Person {
-            id: self.id(),
-            name: name.to_owned(),
-            role,
-            must_change_password: false,
-            disabled: false,
-            suspended: false,
-            on_call: false,
-            mail: None,
-        }
+        Person::new(self.id(), name.to_owned(), role)
     }
 }
 

@@ -115,7 +115,7 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
     };
     let mut started = request.clone();
     started.targets[0].started = true;
-    [
+    vec![
         looked(Sign::Started),
         looked(Sign::Verified),
         looked(Sign::Ended),
@@ -127,8 +127,9 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
         resolve(Finding::Done),
         resolve(Finding::NotDone),
     ]
+    .into_iter()
     .map(|moved| moved.map(Transition::into_request))
-    .into()
+    .collect()
 }
 
 /// Every move of an outcome to another one, by name.

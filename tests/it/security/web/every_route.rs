@@ -93,7 +93,7 @@ fn listed(list: &[(&str, &str, &str)], route: &Route) -> bool {
 }
 
 /// The route's address, with something for each placeholder.
-pub(super) fn address(route: &Route, request: &Request) -> String {
+pub(crate) fn address(route: &Route, request: &Request) -> String {
     let mut before = "";
     let mut filled = Vec::new();
     for segment in route.path.split('/') {
@@ -129,7 +129,7 @@ pub(super) fn address(route: &Route, request: &Request) -> String {
 }
 
 /// Every field that some form has, so that none is refused for what it lacks.
-pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String)> {
+pub(crate) fn fields(request: &Request, form_token: &str) -> Vec<(String, String)> {
     let (version, digest) = (request.version.to_string(), request.digest.to_string());
     [
         ("form_token", form_token),
@@ -163,7 +163,7 @@ pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String
 }
 
 /// Sends it, and holds the answer against what every answer carries.
-pub(super) async fn ask(request: RequestBuilder, what: &str) -> Page {
+pub(crate) async fn ask(request: RequestBuilder, what: &str) -> Page {
     let answer = request.send().await.unwrap();
     let header = |name: &str| {
         let value = answer.headers().get(name).unwrap_or_else(|| panic!("{what}: no {name}"));
@@ -192,7 +192,7 @@ pub(super) async fn ask(request: RequestBuilder, what: &str) -> Page {
     page
 }
 
-pub(super) fn post(
+pub(crate) fn post(
     who: &Browser,
     room: &Room,
     to: &str,

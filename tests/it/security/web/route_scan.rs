@@ -32,7 +32,7 @@ pub(crate) struct Route {
 }
 
 /// Every route that `src/web.rs` and the files under `src/web` name.
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = vec![source.join("web.rs")];
     let mut folders = vec![source.join("web")];

@@ -161,7 +161,21 @@ pub(super) async fn rows() -> Rows {
     fixed.broker.lift_limit(&root, "triage").await.unwrap();
     dry_run(&mut fixed).await;
     triage(&mut fixed).await;
+    teams(&mut fixed, &Actor::from(root.profile())).await;
     fixed.rows().await
+}
+
+async fn teams(fixed: &mut Fixed, root: &Actor) {
+    let operator = fixed.operator();
+    fixed.now("a person is added in a team").await;
+    let (name, role, teams) = ("frida", Role::Analyst, &["emea".to_owned()]);
+    let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None, teams };
+    operator.add_person(root, new).await.unwrap();
+    for (what, teams) in [("other teams", &["apac", "emea"][..]), ("no team", &[])] {
+        fixed.now(what).await;
+        let teams = teams.iter().map(|team| (*team).to_owned()).collect();
+        operator.change_person(root, "frida", &PersonChange::Teams(teams)).await.unwrap();
+    }
 }
 
 fn origin() -> SignInOrigin {
@@ -188,7 +202,8 @@ async fn people(fixed: &mut Fixed, root: &Actor) {
         ("dora", Role::Admin, None),
         ("otto", Role::Auditor, None),
     ] {
-        let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail };
+        let new =
+            NewPerson { name, role, password: PASSWORD, must_change: false, mail, teams: &[] };
         operator.add_person(root, new).await.unwrap();
     }
     fixed.now("bob has a session").await;

@@ -206,3 +206,38 @@ async fn session_of_who_may_no_more_sign_in_ends() {
     bob.url = world.url();
     assert_eq!(bob.get("/").await.leads_to(), "/sign-in");
 }
+
+#[tokio::test]
+async fn groups_of_provider_give_teams_and_take_them() {
+    let teams = [("soc-office", "office"), ("soc-asia", "apac")];
+    let teams = teams.map(|(group, team)| (group.to_owned(), team.to_owned()));
+    let stage = Stage::with_settings(World::builder(), |settings: &mut Settings| {
+        settings.sign_in.teams = teams.into();
+    });
+    let stage = stage.await;
+    let teams = async || stage.room.operator().person("erin").await.unwrap().teams;
+    stage.provider.says(|said| said.groups = vec!["soc-seniors", "soc-office", "soc-asia"]);
+    let mut erin = stage.sign_in().await;
+    assert_eq!(teams().await, ["apac", "office"].map(str::to_owned).into());
+    stage.provider.says(|said| said.groups = vec!["soc-seniors", "soc-asia"]);
+    stage.room.pass(NEXT_READING);
+    erin.browser.open("/").await.shows("<h1>Inbox</h1>");
+    assert_eq!(teams().await, ["apac".to_owned()].into(), "the session stays");
+    stage.provider.says(|said| said.groups = vec!["soc-seniors", "soc-office"]);
+    erin = stage.sign_in().await;
+    assert_eq!(teams().await, ["office".to_owned()].into());
+    let dora = stage.room.person("dora").await;
+    let mut fields = dora.get("/people/erin").await.form("/people/erin/teams").unwrap();
+    fields.insert("teams".to_owned(), "apac".to_owned());
+    let page = dora.post("/people/erin/teams", &fields).await;
+    assert_eq!(page.status, 400);
+    assert!(page.has("the teams of their groups there"), "{}", page.html);
+    assert_eq!(stage.details("person.teams_changed").await.len(), 2);
+    stage.provider.says(|said| said.groups = vec!["soc-seniors"]);
+    stage.room.pass(NEXT_READING);
+    erin.browser.open("/").await.shows("<h1>Sign in</h1>");
+    let (status, html) = stage.refused().await;
+    assert_eq!(status, 401, "in no team they would see everything");
+    assert!(html.contains("you are in none of the groups that may sign in here"), "{html}");
+    assert_eq!(teams().await, ["office".to_owned()].into());
+}
