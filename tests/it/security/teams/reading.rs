@@ -250,3 +250,21 @@ async fn endpoint_in_other_groups_is_seen_by_others() {
     assert_eq!(bob.get(&path(&before)).await.status, 200, "as it was when it was asked");
     assert_eq!(bob.get(&path(&after)).await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoint_that_is_left_out_counts_too() {
+    let room = room().await;
+    let request = room.asked_with(json!({ "agent_ids": ["008", "012"] })).await;
+    assert_eq!((request.targets.len(), request.skipped.len()), (1, 1));
+    let page = room.person("bob").await.get(&path(&request)).await;
+    assert_eq!(page.status, 404, "printer-gw is in another group: {}", page.html);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_of_others_are_not_counted() {
+    let room = room().await;
+    let own = of_office(&room).await;
+    let said = "it would count what your team does not see";
+    room.person("bob").await.get(&path(&own)).await.shows(said);
+    assert!(!room.person("carol").await.get(&path(&own)).await.has(said));
+}

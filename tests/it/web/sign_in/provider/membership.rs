@@ -18,6 +18,7 @@ use serde_json::json;
 use super::{Stage, confirmation::LATER};
 use crate::{
     harness::{PASSWORD, PersonClient, World, page::http_client},
+    security::teams::TEAMS,
     web::fixtures::path,
 };
 
@@ -240,4 +241,22 @@ async fn groups_of_provider_give_teams_and_take_them() {
     assert_eq!(status, 401, "in no team they would see everything");
     assert!(html.contains("you are in none of the groups that may sign in here"), "{html}");
     assert_eq!(teams().await, ["office".to_owned()].into());
+}
+
+#[tokio::test]
+async fn other_team_counts_for_the_page_that_learns_it() {
+    let teams = [("soc-office", "office"), ("soc-asia", "apac")];
+    let teams = teams.map(|(group, team)| (group.to_owned(), team.to_owned()));
+    let builder = World::builder().with_more_policies(TEAMS);
+    let stage = Stage::with_settings(builder, |settings: &mut Settings| {
+        settings.sign_in.teams = teams.into();
+    });
+    let stage = stage.await;
+    stage.provider.says(|said| said.groups = vec!["soc-seniors", "soc-office"]);
+    let mut erin = stage.sign_in().await;
+    let request = stage.room.asked_with(json!({ "agent_ids": ["008"] })).await;
+    assert_eq!(erin.browser.open(&path(&request)).await.status, 200);
+    stage.provider.says(|said| said.groups = vec!["soc-seniors", "soc-asia"]);
+    stage.room.pass(NEXT_READING);
+    assert_eq!(erin.browser.open(&path(&request)).await.status, 404);
 }
