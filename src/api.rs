@@ -58,6 +58,7 @@ pub fn router(broker: Broker) -> Router {
         .route("/api/v1/metrics", get(metrics::show))
         .route_layer(guard)
         .route("/api", any(problem::nothing_here))
+        .route("/api/", any(problem::nothing_here))
         .route("/api/{*rest}", any(problem::nothing_here))
         .with_state(state)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,7 @@ use crate::domain::{
     all_variants,
     audit::{EventGroup, EventKind},
     proposal::{MANAGER_GRAMMAR, is_manager_name},
+    public_url::is_host_name,
 };
 
 /// What a feed is.
@@ -214,8 +216,8 @@ impl FeedConfig {
     fn check_syslog(&self) -> Result<(), ConfigError> {
         let key = |key: &str| format!("{}.{key}", self.section());
         let host = self.host.as_deref().unwrap_or_default();
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            let allowed = "the name or the address of a syslog server";
+        if !is_host_name(host) && host.parse::<IpAddr>().is_err() {
+            let allowed = "the name or the address of a syslog server, without its port";
             return Err(ConfigError::value(&key("host"), &host, allowed));
         }
         let port = self.port.unwrap_or_default();

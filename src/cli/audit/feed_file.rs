@@ -39,6 +39,10 @@ pub(super) struct FeedFile {
 impl FeedFile {
     /// Reads the lines until one is bad.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
+        // Opening a pipe waits until somebody writes into it.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
         let mut found = Self::default();
         for (number, line) in (1..).zip(BufReader::new(File::open(path)?).split(b'\n')) {
             if let Err(why) = found.take(&line?) {

@@ -153,6 +153,7 @@ async fn no_policy_lets_a_token_approve_or_administer() {
     paths.extend(SYSTEM.iter().map(|path| format!("/api/v1/{path}")));
     paths.push(format!("/api/v2/requests/{}/approve", asked.id));
     paths.push(format!("/api/requests/{}/approve", asked.id));
+    paths.push("/api/".to_owned());
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let there =
         ["/api/v1/requests", "/api/v1/audit", "/api/v1/endpoints", "/api/v1/active-responses"];

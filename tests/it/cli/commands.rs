@@ -195,6 +195,16 @@ fn on_call_says_when_it_takes_effect() {
 }
 
 #[test]
+fn pipe_is_no_file_of_a_feed() {
+    let program = Program::new();
+    program.pipe("feed");
+    let feed = program.path("feed");
+    let (code, said) = program.refused(&["audit", "verify", "--feed", feed.to_str().unwrap()]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("no regular file"), "{said}");
+}
+
+#[test]
 fn teams_of_a_person_are_set_and_listed() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");

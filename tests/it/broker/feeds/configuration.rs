@@ -55,6 +55,7 @@ fn invalid_feed_is_refused_with_key_and_allowed_values() {
         (file("events = []"), "feeds.siem.events", "without `events` all are sent"),
         (file("colour = 1"), "colour", "unknown field"),
         (feed("kind = \"syslog\""), "feeds.siem.host", "syslog server"),
+        (syslog("").replace("example", "example:514"), "feeds.siem.host", "without its port"),
         (syslog("transport = \"udp\""), "feeds.siem.port", "1 to 65535"),
         (syslog("port = 514"), "feeds.siem.transport", "udp, tcp or tls"),
         (syslog("port = 514\ntransport = \"tls\""), "feeds.siem.transport", "always verified"),
