@@ -75,7 +75,7 @@ struct Set {
     /// Of each policy by its id: its reason, and what it makes of votes.
     by_id: HashMap<String, (String, VoteCondition)>,
     hash: Digest,
-    /// Endpoints and groups that are not named look alike.
+    /// Endpoints, groups and teams that are not named look alike.
     named: Named,
     /// Whether a policy names a request.
     names_request: bool,
@@ -243,6 +243,11 @@ impl Engine {
             return false;
         };
         !facts.sites.iter().all(|site| self.may_view(person, site))
+    }
+
+    /// Whether some policy names a team: else it sees nothing.
+    pub fn names_team(&self, team: &str) -> bool {
+        self.0.named.teams.contains(team)
     }
 
     /// Whether a person may see what is at a site. Any error means no.

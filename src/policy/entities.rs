@@ -184,7 +184,7 @@ impl PolicyEntities {
         entity(uid(&self.types.endpoint, &facts.id), attributes, groups)
     }
 
-    /// The ids of endpoints, and the names of groups, among these.
+    /// The ids of endpoints, and the names of groups and teams, among these.
     pub(super) fn named(&self, literals: impl Iterator<Item = EntityUid>) -> Named {
         let mut named = Named::default();
         for literal in literals {
@@ -193,6 +193,8 @@ impl PolicyEntities {
                 named.endpoints.insert(id);
             } else if *literal.type_name() == self.types.group {
                 named.groups.insert(id);
+            } else if *literal.type_name() == self.types.team {
+                named.teams.insert(id);
             }
         }
         named
@@ -242,11 +244,12 @@ impl PolicyEntities {
     }
 }
 
-/// The endpoints and groups that some policy names: those that none does look alike.
+/// The endpoints, groups and teams that some policy names: those that none does look alike.
 #[derive(Debug, Default)]
 pub(super) struct Named {
     pub(super) endpoints: HashSet<String>,
     pub(super) groups: HashSet<String>,
+    pub(super) teams: HashSet<String>,
 }
 
 /// Who asks for what, on what.

@@ -134,6 +134,15 @@ pub enum PolicyFault {
         /// The word that stands for a role.
         role: String,
     },
+    /// It names a team that nobody can be in.
+    #[error(
+        "no team is called `{team}`; allowed: 1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or \
+         digit"
+    )]
+    Team {
+        /// The word that stands for a team.
+        team: String,
+    },
     /// It would let something run because the agent says so.
     #[error(
         "it lets a response run on what the agent claims: join a condition of its own with `&&` \

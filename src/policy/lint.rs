@@ -14,7 +14,7 @@ use cedar_policy::{
 };
 
 use super::error::PolicyFault;
-use crate::domain::actor::Role;
+use crate::domain::actor::{Role, valid_name};
 
 /// Holds one policy against all rules.
 pub(super) fn lint(policy: &Policy, schema: &Schema) -> Result<(), PolicyFault> {
@@ -29,6 +29,13 @@ pub(super) fn lint(policy: &Policy, schema: &Schema) -> Result<(), PolicyFault> 
         policy.entity_literals().into_iter().find_map(|literal| unknown_role(&literal))
     {
         return Err(PolicyFault::Role { role });
+    }
+    let team = |literal: EntityUid| {
+        let id = literal.id().unescaped().to_owned();
+        (literal.type_name().basename() == "Team" && !valid_name(&id)).then_some(id)
+    };
+    if let Some(team) = policy.entity_literals().into_iter().find_map(team) {
+        return Err(PolicyFault::Team { team });
     }
     if may_permit_running(policy, schema) && rests_on_claim(&conditions) {
         return Err(PolicyFault::ClaimOnly);

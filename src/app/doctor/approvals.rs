@@ -11,13 +11,16 @@ use crate::{
         actor::{Agent, Person},
         decision::Tally,
         kill_switch::{Extent, Freeze, Release},
+        site::Site,
     },
     policy::Engine,
-    store::Store,
+    store::{Store, requests},
+    text::visible::visible,
 };
 
-/// How many agents are named.
+/// How many agents, and how many sites, are named.
 const AGENTS_SHOWN_MAX: usize = 5;
+const SITES_SHOWN_MAX: usize = 5;
 
 /// None where there is no database, or where it cannot be read, which is a finding of its own.
 pub(super) async fn approvals(
@@ -32,11 +35,14 @@ pub(super) async fn approvals(
             operator.frozen().await?,
             operator.people().await?,
             operator.agents().await?,
+            requests::sites(&mut store.reader().await?).await?,
         ))
     };
-    let Ok((frozen, people, agents)) = read.await else { return Vec::new() };
+    let Ok((frozen, people, agents, sites)) = read.await else { return Vec::new() };
     let switch = frozen.iter().map(|freeze| kill_switch(freeze, clock)).collect::<Vec<_>>();
-    switch.into_iter().chain(engine.and_then(|engine| voters(engine, &people, &agents))).collect()
+    let voters = engine.and_then(|engine| voters(engine, &people, &agents));
+    let seeing = engine.and_then(|engine| seeing_voters(engine, &people, &agents, &sites));
+    switch.into_iter().chain(voters).chain(seeing).collect()
 }
 
 /// What it stops, since when, and how that ends.
@@ -89,12 +95,53 @@ fn voters(engine: &Engine, people: &[Person], agents: &[Agent]) -> Option<Diagno
     Some(Diagnosis::note(CHECK, found, ADVICE))
 }
 
-/// All whose approvals would count for what an agent asks.
-fn crew(agent: &Agent, people: &[Person]) -> Tally {
+/// The sites that too few people see, where teams restrict some: those that anything was asked for.
+fn seeing_voters(
+    engine: &Engine,
+    people: &[Person],
+    agents: &[Agent],
+    sites: &BTreeSet<Site>,
+) -> Option<Diagnosis> {
+    const ADVICE: &str = "give each team the people whom the policies can require, or keep such people in \
+                          no team: what needs them waits until it expires";
+    if people.iter().all(|person| person.teams.is_empty()) {
+        return None;
+    }
+    // Whoever has to choose a password sees nothing until then, and will.
+    let seen_by = |person: &Person, site: &Site| {
+        engine.may_view(&Person { must_change_password: false, ..person.clone() }, site)
+    };
+    let active = || agents.iter().filter(|agent| !agent.revoked);
+    let lacks = |site: &&Site| {
+        let seeing = || people.iter().filter(|person| seen_by(person, site));
+        active().any(|agent| {
+            engine.missing_votes(crew(agent, seeing())).len()
+                > engine.missing_votes(crew(agent, people)).len()
+        })
+    };
+    let named = |site: &Site| {
+        let groups: Vec<_> = site.groups.iter().map(|group| visible(group)).collect();
+        format!("{} ({})", visible(&site.manager), groups.join(", "))
+    };
+    let lacking: Vec<_> = sites.iter().filter(lacks).map(named).collect();
+    if lacking.is_empty() {
+        return None;
+    }
+    let shown: Vec<_> = lacking.iter().map(String::as_str).take(SITES_SHOWN_MAX).collect();
+    let more = match lacking.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let found = format!("too few see what is at {}{more}", shown.join("; "));
+    Some(Diagnosis::note("approvals of teams", found, ADVICE))
+}
+
+/// All of these whose approvals would count for what an agent asks.
+fn crew<'a>(agent: &Agent, people: impl IntoIterator<Item = &'a Person>) -> Tally {
     let counts = |person: &&Person| {
         person.is_active() && person.id != agent.owner && agent.issuer != Some(person.id)
     };
-    people.iter().filter(counts).fold(Tally::NONE, |tally, person| tally.and(person.role))
+    people.into_iter().filter(counts).fold(Tally::NONE, |tally, person| tally.and(person.role))
 }
 
 fn listed(agents: &BTreeSet<&str>) -> String {

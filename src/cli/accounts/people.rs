@@ -59,12 +59,15 @@ pub(in crate::cli) enum PersonCommand {
         /// The address; without it nothing is mailed.
         address: Option<String>,
     },
-    /// Set the teams of a person: the policies say what each of them sees.
+    /// Set the teams of a person, or show them: the policies say what each of them sees.
     Teams {
         /// The person's name.
         name: String,
-        /// The teams; without one the person sees everything.
+        /// The teams that the person is in from now on; without one nothing changes.
         teams: Vec<String>,
+        /// Take the person out of all teams: then they see everything.
+        #[arg(long, conflicts_with = "teams")]
+        none: bool,
     },
     /// End all sessions of a person.
     SessionsEnd {
@@ -139,8 +142,8 @@ async fn person_command(
             change(operator, &name, PersonChange::Mail(address.clone())).await?;
             say(&mail_effect(&name, address.as_deref()), json!({ "person": name, "mail": address }))
         }
-        PersonCommand::Teams { name, teams } => {
-            change(operator, &name, PersonChange::Teams(teams.clone())).await?;
+        PersonCommand::Teams { name, teams, none } => {
+            let teams = teams_of(operator, &name, (teams, none)).await?;
             say(&teams_effect(&name, &teams), json!({ "person": name, "teams": teams }))
         }
         PersonCommand::SessionsEnd { name } => {
@@ -172,11 +175,12 @@ fn mail_effect(name: &str, address: Option<&str>) -> String {
     }
 }
 
-fn teams_effect(name: &str, teams: &[String]) -> String {
+fn teams_effect(name: &str, teams: &BTreeSet<String>) -> String {
     if teams.is_empty() {
         return format!("{name} is in no team, and sees everything.");
     }
-    format!("{name} is in {}, and sees what policies show to that.", teams.join(", "))
+    let which = if teams.len() == 1 { "this team" } else { "these teams" };
+    format!("{name} is in {}, and sees what policies show to {which}.", named(teams))
 }
 
 fn on_call_effect(name: &str, lead: bool) -> String {
@@ -190,6 +194,19 @@ fn on_call_effect(name: &str, lead: bool) -> String {
 async fn change(operator: &Operator, name: &str, change: PersonChange) -> Result<(), CliError> {
     let done = operator.change_person(&Actor::CommandLine, name, &change).await;
     done.map_err(|error| unknown(error, "person", name))
+}
+
+/// The teams of a person, once they are those that are named, or none.
+async fn teams_of(
+    operator: &Operator,
+    name: &str,
+    (teams, none): (Vec<String>, bool),
+) -> Result<BTreeSet<String>, CliError> {
+    if none || !teams.is_empty() {
+        change(operator, name, PersonChange::Teams(teams)).await?;
+    }
+    let person = operator.person(name).await;
+    Ok(person.map_err(|error| unknown(error, "person", name))?.teams)
 }
 
 async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {

@@ -31,12 +31,13 @@ pub(super) fn person_added(facts: &NewPersonFacts) -> String {
     format!("added a person as {}{at}{}", facts.role, in_teams(&facts.teams))
 }
 
-/// "put a person in the teams apac, emea", or in none.
+/// "set a person's teams to apac, emea", or took them out of all.
 pub(super) fn teams_changed(facts: &TeamsFacts) -> String {
     if facts.teams.is_empty() {
         return "took a person out of all teams".to_owned();
     }
-    format!("put a person{}", in_teams(&facts.teams))
+    let names: Vec<_> = facts.teams.iter().map(String::as_str).collect();
+    format!("set a person's teams to {}", names.join(", "))
 }
 
 /// " in the team emea", " in the teams apac, emea"; nothing for none.

@@ -208,15 +208,17 @@ fn pipe_is_no_file_of_a_feed() {
 fn teams_of_a_person_are_set_and_listed() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
-    let said = program.done(&["person", "teams", "bob", "emea", "apac"]);
-    assert!(said.contains("bob is in emea, apac, and sees what policies show to that."), "{said}");
+    let said = program.done(&["person", "teams", "bob", "emea", "apac", "emea"]);
+    let both = "bob is in apac, emea, and sees what policies show to these teams.";
+    assert!(said.contains(both), "{said}");
+    assert!(program.done(&["person", "teams", "bob"]).contains(both), "it changes nothing");
     let list = program.done(&["person", "list"]);
     let bob = list.lines().find(|line| line.contains("bob")).unwrap();
     assert!(bob.contains("apac, emea"), "{list}");
     let (code, said) = program.refused(&["person", "teams", "bob", "no team"]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("teams: `no team` is not allowed"), "{said}");
-    let said = program.done(&["person", "teams", "bob"]);
+    let said = program.done(&["person", "teams", "bob", "--none"]);
     assert!(said.contains("bob is in no team, and sees everything."), "{said}");
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use countersign::domain::{audit::installation::CHALLENGE_HEADER, digest::Digest};
 
-use crate::harness::program::Program;
+use crate::harness::{program::Program, stored::execute};
 
 const NO_MANAGER: &str = "http://127.0.0.1:9";
 
@@ -221,4 +221,22 @@ fn doctor_notes_approvals_that_nobody_can_give() {
     let both = "2 people, one of them a lead, for what second-bot, triage-bot asks";
     let second = "1 person, a senior or lead, for what second-bot asks (as run.enable-account";
     assert_line(&program, "approvals", ("note", &[both, second]));
+}
+
+#[tokio::test]
+async fn doctor_names_sites_that_too_few_see() {
+    let program = set_up();
+    for (name, role) in [("erin", "analyst"), ("carol", "lead")] {
+        program.done(&["person", "add", name, "--role", role, "--password-file", "password"]);
+    }
+    let site = r#"INSERT INTO site VALUES ('main', '["default","office"]')"#;
+    execute(&program.path("countersign.db"), site).await;
+    let said = || String::from_utf8(program.run(&["doctor"]).stdout).unwrap();
+    assert!(!said().contains("approvals of teams"), "there is no team");
+    program.done(&["person", "teams", "carol", "office"]);
+    let lacking = "too few see what is at main (default, office)";
+    assert_line(&program, "approvals of teams", ("note", &[lacking]));
+    program.done(&["person", "teams", "carol", "--none"]);
+    program.done(&["person", "teams", "erin", "office"]);
+    assert!(!said().contains("approvals of teams"), "the others can give all that is needed");
 }

@@ -50,6 +50,17 @@ fn team_sees_what_a_policy_shows_to_it() {
 }
 
 #[test]
+fn policy_naming_an_impossible_team_is_refused() {
+    for wrong in ["EMEA", "", "a b", "-x"] {
+        let text = TEAMS.replace("Team::\"office\"", &format!("Team::\"{wrong}\""));
+        let mut files = STARTER.to_vec();
+        files.push(("60_teams.cedar", text.as_str()));
+        let error = super::load(&files).unwrap_err().to_string();
+        assert!(error.contains(&format!("no team is called `{wrong}`")), "{error}");
+    }
+}
+
+#[test]
 fn cedar_is_asked_once_about_a_site() {
     let engine = engine(str::to_owned);
     let (bob, site) = (in_teams(&["office"]), site("main", &["office"]));

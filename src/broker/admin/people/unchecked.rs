@@ -220,7 +220,7 @@ async fn stands(
     let own = match step {
         Step::Change(PersonChange::Role(_)) => Some(("give yourself a role", other)),
         Step::Change(PersonChange::Disable) => Some(("disable yourself", other)),
-        Step::Change(PersonChange::Teams(_)) => Some(("put yourself into teams", other)),
+        Step::Change(PersonChange::Teams(_)) => Some(("change your own teams", other)),
         Step::Password(_) => Some(("reset your own password", "change it under Password")),
         Step::Change(PersonChange::RemovePasskeys) => {
             Some(("remove all of your own passkeys", "remove them under Account"))

@@ -29,7 +29,7 @@ impl Broker {
             return Ok(Some(Err("its manager is no longer configured".to_owned())));
         };
         if self.ensure_sees_all(who.profile()).await.is_err() {
-            return Ok(Some(Err("it would count what your team does not see".to_owned())));
+            return Ok(Some(Err("the answer would count what your team does not see".to_owned())));
         }
         let clock = self.clock();
         let key = CountKey { manager: request.manager.clone(), of_account, value };

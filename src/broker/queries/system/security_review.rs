@@ -23,7 +23,6 @@ use crate::{
     store::{
         Read, StoreError,
         accounts::{self, StoredApiToken, StoredIdentity},
-        requests,
     },
 };
 
@@ -83,8 +82,7 @@ pub async fn security_review(
     findings.extend(setup.engine.map(|engine| approves_alone(&crew, engine)));
     findings.push(admins(&crew));
     findings.push(one_human(&crew));
-    let sites = requests::sites(read).await?;
-    findings.extend(setup.engine.and_then(|engine| teams(&crew, engine, &sites)));
+    findings.extend(setup.engine.and_then(|engine| teams(&crew, engine)));
     findings.extend(tokens(&agents, now));
     findings.extend(api_tokens(&accounts::all_api_tokens(read).await?, now));
     Ok(findings)
@@ -264,7 +262,7 @@ fn extends(longer: &str, name: &str) -> bool {
 }
 
 /// Whom teams restrict, and whom they do not; nothing where there is no team.
-fn teams(crew: &Crew, engine: &Engine, sites: &BTreeSet<Site>) -> Option<Diagnosis> {
+fn teams(crew: &Crew, engine: &Engine) -> Option<Diagnosis> {
     const CHECK: &str = "teams";
     let (free, restricted): (Vec<_>, Vec<_>) =
         crew.people.iter().partition(|person| person.teams.is_empty());
@@ -274,17 +272,17 @@ fn teams(crew: &Crew, engine: &Engine, sites: &BTreeSet<Site>) -> Option<Diagnos
     // Policies that ship show it to whoever is in no team.
     let nowhere = Site::new("", &[]);
     let all = |person: &&&Person| engine.may_view(person, &nowhere);
-    let none = |person: &&&Person| !sites.iter().any(|site| engine.may_view(person, site));
+    let none = |person: &&&Person| !person.teams.iter().any(|team| engine.names_team(team));
     let names = |people: &mut dyn Iterator<Item = &&Person>| {
         let names: Vec<_> = people.map(|person| person.name.as_str()).collect();
         (!names.is_empty()).then(|| listed(&names))
     };
     let open = names(&mut restricted.iter().filter(all));
-    let empty = names(&mut restricted.iter().filter(none)).filter(|_| !sites.is_empty());
+    let empty = names(&mut restricted.iter().filter(none));
     let free = names(&mut free.iter());
     let said = [
         open.map(|names| format!("in a team, and see everything nevertheless: {names}")),
-        empty.map(|names| format!("in a team, and see nothing that was ever asked for: {names}")),
+        empty.map(|names| format!("in no team that a policy names, and see nothing: {names}")),
         free.map(|names| format!("in no team, and see everything: {names}")),
     ];
     let said: Vec<_> = said.into_iter().flatten().collect();

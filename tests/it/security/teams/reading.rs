@@ -252,6 +252,18 @@ async fn endpoint_in_other_groups_is_seen_by_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn person_hears_that_a_team_sees_a_part() {
+    let room = room().await;
+    for (name, told) in [("bob", true), ("carol", false)] {
+        let person = room.person(name).await;
+        let inbox = person.get("/").await;
+        assert_eq!(inbox.has("You see what the policies show to office."), told, "{}", inbox.html);
+        let account = person.get("/account").await;
+        assert_eq!(account.has("You are in office: you see and decide"), told, "{}", account.html);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn endpoint_that_is_left_out_counts_too() {
     let room = room().await;
     let request = room.asked_with(json!({ "agent_ids": ["008", "012"] })).await;
@@ -264,7 +276,7 @@ async fn endpoint_that_is_left_out_counts_too() {
 async fn alerts_of_others_are_not_counted() {
     let room = room().await;
     let own = of_office(&room).await;
-    let said = "it would count what your team does not see";
+    let said = "the answer would count what your team does not see";
     room.person("bob").await.get(&path(&own)).await.shows(said);
     assert!(!room.person("carol").await.get(&path(&own)).await.has(said));
 }
