@@ -88,9 +88,18 @@ impl Drafts {
         self.kept().texts.get_mut(key)?.problem.take()
     }
 
-    /// Forgets the text of a form that was carried out.
-    pub(super) fn forget(&self, key: &DraftKey) {
-        self.kept().texts.remove(key);
+    /// When the text of a form was kept, where one is.
+    pub(super) fn kept_at(&self, key: &DraftKey) -> Option<Time> {
+        self.kept().texts.get(key).map(|draft| draft.at)
+    }
+
+    /// Forgets the text of a form that was carried out, where it is the one that was kept before: in
+    /// another browser of the person the same form may have failed meanwhile, and say so.
+    pub(super) fn forget(&self, key: &DraftKey, before: Option<Time>) {
+        let mut kept = self.kept();
+        if before.is_some() && kept.texts.get(key).map(|draft| draft.at) == before {
+            kept.texts.remove(key);
+        }
     }
 
     /// The texts of one person on one page, each with its form.
@@ -155,8 +164,17 @@ mod tests {
         assert!(
             texts(&drafts, &key(2, 7), 1).is_empty() && texts(&drafts, &key(1, 8), 1).is_empty()
         );
-        drafts.forget(&key(1, 7));
+        drafts.forget(&key(1, 7), drafts.kept_at(&key(1, 7)));
         assert!(texts(&drafts, &key(1, 7), 1).is_empty());
+    }
+
+    #[test]
+    fn draft_of_another_browser_is_not_forgotten() {
+        let drafts = Drafts::default();
+        let before = drafts.kept_at(&key(1, 7));
+        drafts.keep(key(1, 7), draft("of the other", 0));
+        drafts.forget(&key(1, 7), before);
+        assert_eq!(texts(&drafts, &key(1, 7), 1), ["of the other"]);
     }
 
     #[test]

@@ -235,7 +235,7 @@ impl<F> SessionForm<F> {
         let key = DraftKey::new(session.who.id(), page, form);
         let next = match done {
             Ok(next) => {
-                app.drafts.forget(&key);
+                app.drafts.forget(&key, app.drafts.kept_at(&key));
                 next
             }
             Err(error) => {

@@ -110,6 +110,7 @@ impl<F: RequestFields> RequestForm<F> {
         let on_screen = fields.version();
         let (person, form) = (session.who.id(), form_of(verb));
         let key = DraftKey::new(person, &format!("/requests/{id}"), form);
+        let before = app.drafts.kept_at(&key);
         let done = async {
             check_comment(&comment)?;
             let view = app.broker.request_of_person(&session.who, id).await?;
@@ -126,7 +127,7 @@ impl<F: RequestFields> RequestForm<F> {
         };
         let error = match done.await {
             Ok(request) => {
-                app.drafts.forget(&key);
+                app.drafts.forget(&key, before);
                 return Ok(Redirect::to(&format!("/requests/{}", request.id)).into_response());
             }
             Err(error) => error,
