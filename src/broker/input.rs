@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::BrokerError;
 use crate::{
     domain::{
-        actor::{TEAMS_MAX, valid_name},
+        actor::{NAME_GRAMMAR, TEAMS_MAX, valid_name},
         printable::is_blank,
         proposal::InvalidField,
     },
@@ -20,7 +20,7 @@ pub(super) fn check_name(name: &str) -> Result<String, InvalidField> {
     Err(InvalidField {
         field: "name".to_owned(),
         problem: format!("`{}` is not allowed", name.chars().take(40).collect::<String>()),
-        allowed: "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit".to_owned(),
+        allowed: NAME_GRAMMAR.to_owned(),
     })
 }
 
@@ -33,9 +33,7 @@ pub(super) fn check_teams(names: &[String]) -> Result<BTreeSet<String>, InvalidF
     };
     if let Some(name) = names.iter().find(|name| !valid_name(name)) {
         let shown: String = name.chars().take(40).collect();
-        let allowed =
-            "names of 1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit";
-        return Err(refused(format!("`{shown}` is not allowed"), allowed));
+        return Err(refused(format!("`{shown}` is not allowed"), NAME_GRAMMAR));
     }
     let teams: BTreeSet<_> = names.iter().cloned().collect();
     if teams.len() > TEAMS_MAX {

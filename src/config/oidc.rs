@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use serde::Deserialize;
 
 use super::{ConfigError, check::range};
-use crate::domain::actor::{Role, TEAMS_MAX, valid_name};
+use crate::domain::actor::{NAME_GRAMMAR, Role, TEAMS_MAX, valid_name};
 
 /// An identity provider, and what its groups mean here.
 #[derive(Debug, Clone, Deserialize)]
@@ -143,8 +143,7 @@ impl OidcConfig {
                 return Err(ConfigError::value("oidc.teams.group", group, allowed));
             }
             if !valid_name(team) {
-                let allowed = "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit";
-                return Err(ConfigError::value("oidc.teams.team", team, allowed));
+                return Err(ConfigError::value("oidc.teams.team", team, NAME_GRAMMAR));
             }
             if self.teams.iter().take(at).any(|one| one.group == *group && one.team == *team) {
                 let allowed = "each group and its team once";

@@ -80,7 +80,7 @@ fn not_a_role(text: &str) -> String {
 }
 
 /// A person who signs in on the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact that an admin or a provider sets"
@@ -161,7 +161,11 @@ pub struct Agent {
     pub issued_at: Time,
 }
 
-/// Whether text is a name for a person or an agent.
+/// What a name for a person, an agent or a team is made of, in words.
+pub const NAME_GRAMMAR: &str =
+    "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit";
+
+/// Whether text is a name for a person, an agent or a team.
 pub fn valid_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))

@@ -16,4 +16,9 @@ impl Site {
     pub fn new(manager: &str, groups: &[String]) -> Self {
         Self { manager: manager.to_owned(), groups: groups.iter().cloned().collect() }
     }
+
+    /// At no manager, in no group: whoever sees what is there sees what nobody has asked about yet.
+    pub const fn anywhere() -> Self {
+        Self { manager: String::new(), groups: BTreeSet::new() }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::domain::action::EntryFault;
+use crate::domain::{action::EntryFault, actor::NAME_GRAMMAR};
 
 /// A folder that gives no policy set, or no test cases.
 #[derive(Debug, thiserror::Error)]
@@ -135,10 +135,7 @@ pub enum PolicyFault {
         role: String,
     },
     /// It names a team that nobody can be in.
-    #[error(
-        "no team is called `{team}`; allowed: 1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or \
-         digit"
-    )]
+    #[error("no team is called `{team}`; allowed: {}", NAME_GRAMMAR)]
     Team {
         /// The word that stands for a team.
         team: String,

@@ -7,6 +7,7 @@ mod doctor;
 mod identity_provider;
 mod kill_switch;
 mod logging;
+mod people;
 mod policies;
 mod protected;
 mod set_up;

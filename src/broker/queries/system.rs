@@ -76,10 +76,9 @@ impl Broker {
     pub async fn system(&self, who: &SignedIn) -> Result<SystemStatus, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
         let mut managers = Vec::new();
-        for connector in self.managers() {
-            if !self.sees_manager(who.profile(), connector.name()).await? {
-                continue;
-            }
+        let seen = self.manager_names(who).await?;
+        let seen = |one: &&Connector| seen.iter().any(|name| name == one.name());
+        for connector in self.managers().iter().filter(seen) {
             let now = self.clock().now();
             let answer = connector.probe(now).await;
             let indexer = connector.probe_indexer(now).await;
@@ -136,25 +135,15 @@ impl Broker {
 
     /// The same, of the managers that a person sees something of.
     pub async fn outages_for(&self, who: &SignedIn) -> Result<Vec<String>, BrokerError> {
-        let (now, mut outages) = (self.clock().now(), Vec::new());
-        for manager in self.managers() {
-            let Some(outage) = outage(manager, now) else { continue };
-            if self.sees_manager(who.profile(), manager.name()).await? {
-                outages.push(outage);
-            }
+        let now = self.clock().now();
+        let named = |manager: &Connector| Some((manager.name().to_owned(), outage(manager, now)?));
+        let outages: Vec<_> = self.managers().iter().filter_map(named).collect();
+        if outages.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(outages)
-    }
-
-    /// The names of the managers that a person sees something of.
-    pub async fn manager_names(&self, who: &SignedIn) -> Result<Vec<String>, BrokerError> {
-        let mut names = Vec::new();
-        for manager in self.managers() {
-            if self.sees_manager(who.profile(), manager.name()).await? {
-                names.push(manager.name().to_owned());
-            }
-        }
-        Ok(names)
+        let seen = self.manager_names(who).await?;
+        let outages = outages.into_iter().filter(|(name, _)| seen.contains(name));
+        Ok(outages.map(|(_, outage)| outage).collect())
     }
 
     /// Writes to the high-water mark how far the database has come, and syncs it. Call it at least

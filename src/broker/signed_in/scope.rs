@@ -8,9 +8,6 @@ use crate::{
     store::{Reader, requests},
 };
 
-/// Whoever sees what is at no manager, in no group, sees what nobody has asked about yet.
-const ANYWHERE: &str = "";
-
 impl Broker {
     /// A connection that shows a person what they may see and nothing else, whatever is read through it.
     pub(in crate::broker) async fn reader_for(
@@ -40,18 +37,10 @@ impl Broker {
         }
     }
 
-    /// Fails where there is something that the person may not see.
-    pub(in crate::broker) async fn ensure_sees_all(
-        &self,
-        person: &Person,
-    ) -> Result<(), BrokerError> {
+    /// Whether there is nothing that the person may not see.
+    pub(in crate::broker) async fn sees_all(&self, person: &Person) -> Result<bool, BrokerError> {
         let mut reader = self.store().reader().await?;
-        match self.visible_sites(&mut reader, person).await? {
-            None => Ok(()),
-            Some(_) => Err(BrokerError::NotAllowed(
-                "this counts everything, and your team sees a part of it".to_owned(),
-            )),
-        }
+        Ok(self.visible_sites(&mut reader, person).await?.is_none())
     }
 
     /// Whether a person may see an endpoint that is in these groups of a manager.
@@ -69,18 +58,16 @@ impl Broker {
         sites.iter().all(|site| self.engine().may_view(person, site))
     }
 
-    /// Whether a person may see something of a manager.
-    pub(in crate::broker) async fn sees_manager(
-        &self,
-        person: &Person,
-        manager: &str,
-    ) -> Result<bool, BrokerError> {
-        if self.sees(person, manager, &[]) {
-            return Ok(true);
-        }
+    /// The names of the managers that a person may see something of.
+    pub async fn manager_names(&self, who: &SignedIn) -> Result<Vec<String>, BrokerError> {
         let known = requests::sites(&mut self.store().reader().await?).await?;
-        let here = |site: &&Site| site.manager == manager;
-        Ok(known.iter().filter(here).any(|site| self.engine().may_view(person, site)))
+        let seen = |manager: &str| {
+            let here = known.iter().filter(|site| site.manager == manager);
+            self.sees(who.profile(), manager, &[])
+                || here.into_iter().any(|site| self.engine().may_view(who.profile(), site))
+        };
+        let names = self.managers().iter().map(|manager| manager.name());
+        Ok(names.filter(|name| seen(name)).map(str::to_owned).collect())
     }
 
     /// The sites that a person may see; none where these are all, and all that may come: of somebody in a
@@ -97,7 +84,7 @@ impl Broker {
         known.retain(|site| engine.may_view(person, site));
         let everything = person.teams.is_empty()
             && known.len() == all
-            && engine.may_view(person, &Site::new(ANYWHERE, &[]));
+            && engine.may_view(person, &Site::anywhere());
         Ok((!everything).then_some(known))
     }
 }

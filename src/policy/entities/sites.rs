@@ -1,49 +1,27 @@
-//! Which sites people see. Cedar is asked once about each, for all people whom it cannot tell apart.
+//! Which sites people see. Cedar is asked once about each, until something about the person changes.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
 use crate::{
-    domain::{
-        actor::{Person, Role},
-        id::PersonId,
-        site::Site,
-    },
+    domain::{actor::Person, site::Site},
     policy::{CedarAnswer, EvalError, Set},
 };
 
 /// So many answers are kept; then all are asked for again.
 const KEPT_MAX: usize = 100_000;
-/// All that policy is told of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct PersonLook {
-    id: PersonId,
-    name: String,
-    role: Role,
-    teams: BTreeSet<String>,
-    /// Active, must change the password, on call.
-    is: [bool; 3],
-}
 
 /// The answers that were given.
 #[derive(Debug, Default)]
-pub(in crate::policy) struct SiteAnswers(Mutex<HashMap<PersonLook, HashMap<Site, bool>>>);
-
-impl PersonLook {
-    fn of(person: &Person) -> Self {
-        let Person { id, name, role, teams, .. } = person.clone();
-        let is = [person.is_active(), person.must_change_password, person.on_call];
-        Self { id, name, role, teams, is }
-    }
-}
+pub(in crate::policy) struct SiteAnswers(Mutex<HashMap<Person, HashMap<Site, bool>>>);
 
 impl SiteAnswers {
     /// Whether a person may see what is at a site. Any error means no.
     pub(in crate::policy) fn may_view(&self, set: &Set, person: &Person, site: &Site) -> bool {
-        let look = PersonLook::of(person);
-        let known = |kept: &HashMap<_, HashMap<Site, bool>>| kept.get(&look)?.get(site).copied();
+        let known =
+            |kept: &HashMap<Person, HashMap<Site, bool>>| kept.get(person)?.get(site).copied();
         if let Some(known) = known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
             return known;
         }
@@ -52,7 +30,7 @@ impl SiteAnswers {
         if kept.values().map(HashMap::len).sum::<usize>() >= KEPT_MAX {
             kept.clear();
         }
-        kept.entry(look).or_default().insert(site.clone(), answer);
+        kept.entry(person.clone()).or_default().insert(site.clone(), answer);
         answer
     }
 }

@@ -17,17 +17,21 @@ use crate::{
     store::{Reader, Store, StoreError, row::At, sqlite::query},
 };
 
-/// Tables whose rows belong to a request: the table, and the column that says to which.
-const OF_REQUESTS: [(&str, &str); 8] = [
-    ("request_endpoint", "request_id"),
-    ("request_site", "request_id"),
-    ("request_assignee", "request_id"),
-    ("request_snooze", "request_id"),
-    ("attempt", "request_id"),
-    ("decision_policy", "request_id"),
-    ("notice", "request_id"),
-    ("delivery", "(SELECT request_id FROM notice WHERE notice.id = one.notice_id)"),
+/// Tables whose rows belong to a request, which they name as `request_id`.
+const OF_REQUESTS: [&str; 7] = [
+    "request_endpoint",
+    "request_site",
+    "request_assignee",
+    "request_snooze",
+    "attempt",
+    "decision_policy",
+    "notice",
 ];
+
+/// Deliveries of a notice about a request that is seen.
+const DELIVERIES: &str = "
+    CREATE TEMP VIEW delivery AS SELECT * FROM main.delivery AS one
+    WHERE EXISTS (SELECT 1 FROM notice WHERE notice.id = one.notice_id);";
 
 /// Tables that count, or name, what is beyond the eyes of some.
 const OF_ALL: [&str; 2] = ["counter", "known_address"];
@@ -91,11 +95,10 @@ const RULE_RESPONSES: &str = "
 
 /// The statements that make the views.
 pub(super) fn views() -> String {
-    let of_request = |(table, id): (&str, &str)| {
+    let of_request = |table: &str| {
         format!(
             "CREATE TEMP VIEW {table} AS SELECT * FROM main.{table} AS one
-             WHERE EXISTS (SELECT 1 FROM request WHERE request.id = {});",
-            if id.starts_with('(') { id.to_owned() } else { format!("one.{id}") }
+             WHERE EXISTS (SELECT 1 FROM request WHERE request.id = one.request_id);"
         )
     };
     let of_all =
@@ -115,7 +118,7 @@ pub(super) fn views() -> String {
     let tables = OF_REQUESTS.into_iter().map(of_request).chain(OF_ALL.into_iter().map(of_all));
     let tables: String = tables.collect();
     format!(
-        "PRAGMA temp_store = MEMORY; {REQUESTS} {tables} {VOTES} {PLANS_AND_SITES} {RULE_RESPONSES} {audit}"
+        "PRAGMA temp_store = MEMORY; {REQUESTS} {tables} {DELIVERIES} {VOTES} {PLANS_AND_SITES} {RULE_RESPONSES} {audit}"
     )
 }
 

@@ -184,17 +184,6 @@ fn command_line_works_beside_running_server() {
 }
 
 #[test]
-fn on_call_says_when_it_takes_effect() {
-    let program = Program::new();
-    program.set_up("http://127.0.0.1:9");
-    let said = program.done(&["person", "on-call", "bob"]);
-    assert!(said.contains("bob is on call. It takes effect only while bob is a lead."), "{said}");
-    program.done(&["person", "role", "bob", "lead"]);
-    let said = program.done(&["person", "on-call", "bob"]);
-    assert!(said.contains("bob is on call. bob may break the glass."), "{said}");
-}
-
-#[test]
 fn pipe_is_no_file_of_a_feed() {
     let program = Program::new();
     program.pipe("feed");
@@ -202,24 +191,6 @@ fn pipe_is_no_file_of_a_feed() {
     let (code, said) = program.refused(&["audit", "verify", "--feed", feed.to_str().unwrap()]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("no regular file"), "{said}");
-}
-
-#[test]
-fn teams_of_a_person_are_set_and_listed() {
-    let program = Program::new();
-    program.set_up("http://127.0.0.1:9");
-    let said = program.done(&["person", "teams", "bob", "emea", "apac", "emea"]);
-    let both = "bob is in apac, emea, and sees what policies show to these teams.";
-    assert!(said.contains(both), "{said}");
-    assert!(program.done(&["person", "teams", "bob"]).contains(both), "it changes nothing");
-    let list = program.done(&["person", "list"]);
-    let bob = list.lines().find(|line| line.contains("bob")).unwrap();
-    assert!(bob.contains("apac, emea"), "{list}");
-    let (code, said) = program.refused(&["person", "teams", "bob", "no team"]);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("teams: `no team` is not allowed"), "{said}");
-    let said = program.done(&["person", "teams", "bob", "--none"]);
-    assert!(said.contains("bob is in no team, and sees everything."), "{said}");
 }
 
 #[test]

@@ -78,24 +78,26 @@ impl Broker {
             }
         };
         let role = self.settings().sign_in.role_of(&read.groups);
-        if role != Some(person.role) {
-            self.apply_other_role((person, token), role).await?;
-            return Ok(false);
-        }
         let teams = self.settings().sign_in.teams_of(&read.groups);
-        if let Some(teams) = teams.filter(|teams| *teams != person.teams) {
-            self.apply_other_teams((person, token), &teams).await?;
+        let teams = teams.filter(|teams| *teams != person.teams);
+        let other_role = role != Some(person.role);
+        if other_role || teams.is_some() {
+            self.apply_reading((person, token), role, teams.as_ref()).await?;
+        }
+        if other_role {
+            return Ok(false);
         }
         self.provider_sessions().was_read(token, read.refresh_token, now);
         Ok(true)
     }
 
-    /// Gives a person the role that the provider names by now, which ends their sessions; suspends
-    /// somebody without one.
-    async fn apply_other_role(
+    /// Makes a person what the provider says by now. Another role ends their sessions, and none suspends
+    /// them; with other teams the sessions stay: what they show is asked each time.
+    async fn apply_reading(
         &self,
         (person, token): (&Person, Digest),
         role: Option<Role>,
+        teams: Option<&BTreeSet<String>>,
     ) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
@@ -105,30 +107,14 @@ impl Broker {
                     if active_session(tx, token, now).await?.is_none() {
                         return Ok(());
                     }
-                    match role {
-                        Some(role) => give_role(tx, person, role, now).await,
-                        None => suspend(tx, person, now).await,
+                    match (role, teams) {
+                        (None, _) => suspend(tx, person, now).await,
+                        (Some(role), _) if role != person.role => {
+                            give_role(tx, person, role, now).await
+                        }
+                        (Some(_), Some(teams)) => give_teams(tx, person, teams, now).await,
+                        (Some(_), None) => Ok(()),
                     }
-                })
-            })
-            .await
-    }
-
-    /// Puts a person into the teams that the provider names by now. The sessions stay: what they show is
-    /// asked each time.
-    async fn apply_other_teams(
-        &self,
-        (person, token): (&Person, Digest),
-        teams: &BTreeSet<String>,
-    ) -> Result<(), BrokerError> {
-        let now = self.clock().now();
-        self.store()
-            .write(|tx| {
-                Box::pin(async move {
-                    if active_session(tx, token, now).await?.is_none() {
-                        return Ok(());
-                    }
-                    give_teams(tx, person, teams, now).await
                 })
             })
             .await

@@ -28,7 +28,7 @@ impl Broker {
         let Some(manager) = self.manager(&request.manager) else {
             return Ok(Some(Err("its manager is no longer configured".to_owned())));
         };
-        if self.ensure_sees_all(who.profile()).await.is_err() {
+        if !self.sees_all(who.profile()).await? {
             return Ok(Some(Err("the answer would count what your team does not see".to_owned())));
         }
         let clock = self.clock();

@@ -78,7 +78,10 @@ impl Broker {
     /// [`Broker::metrics`], for a program whose token reads.
     pub async fn metrics_with_token(&self, who: &TokenHolder) -> Result<String, BrokerError> {
         self.authorize_token_read(who, Verb::View)?;
-        self.ensure_sees_all(who.owner()).await?;
+        if !self.sees_all(who.owner()).await? {
+            let why = "this counts everything, and your team sees a part of it";
+            return Err(BrokerError::NotAllowed(why.to_owned()));
+        }
         self.metrics().await
     }
 

@@ -270,8 +270,8 @@ fn teams(crew: &Crew, engine: &Engine) -> Option<Diagnosis> {
         return None;
     }
     // Policies that ship show it to whoever is in no team.
-    let nowhere = Site::new("", &[]);
-    let all = |person: &&&Person| engine.may_view(person, &nowhere);
+    let anywhere = Site::anywhere();
+    let all = |person: &&&Person| engine.may_view(person, &anywhere);
     let none = |person: &&&Person| !person.teams.iter().any(|team| engine.names_team(team));
     let names = |people: &mut dyn Iterator<Item = &&Person>| {
         let names: Vec<_> = people.map(|person| person.name.as_str()).collect();

@@ -1,6 +1,8 @@
 //! The rows that verbs of the broker write, from a broker whose clock and ids are fixed. What comes
 //! from elsewhere is replaced: hashes of the shipped policies, reasons of refusals, our version.
 
+mod teams;
+
 use crate::harness::kind;
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
@@ -161,21 +163,8 @@ pub(super) async fn rows() -> Rows {
     fixed.broker.lift_limit(&root, "triage").await.unwrap();
     dry_run(&mut fixed).await;
     triage(&mut fixed).await;
-    teams(&mut fixed, &Actor::from(root.profile())).await;
+    teams::happen(&mut fixed, &Actor::from(root.profile())).await;
     fixed.rows().await
-}
-
-async fn teams(fixed: &mut Fixed, root: &Actor) {
-    let operator = fixed.operator();
-    fixed.now("a person is added in a team").await;
-    let (name, role, teams) = ("frida", Role::Analyst, &["emea".to_owned()]);
-    let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None, teams };
-    operator.add_person(root, new).await.unwrap();
-    for (what, teams) in [("other teams", &["apac", "emea"][..]), ("no team", &[])] {
-        fixed.now(what).await;
-        let teams = teams.iter().map(|team| (*team).to_owned()).collect();
-        operator.change_person(root, "frida", &PersonChange::Teams(teams)).await.unwrap();
-    }
 }
 
 fn origin() -> SignInOrigin {
